@@ -15,6 +15,7 @@
 #include "ask.h"
 #include "eventually.h"
 #include "program.h"
+#include "serving.h"
 #include "stream_client.h"
 #include "temporary_file.h"
 #include "temporary_folder.h"
@@ -29,32 +30,6 @@ constexpr char kPublishKey[] = "publish-key-0123456789";
 constexpr char kSubscribeKey[] = "subscribe-key-012345678";
 constexpr char kAdminKey[] = "admin-key-0123456789";
 constexpr char kSecret[] = "0123456789abcdef0123456789abcdef";
-
-class Serving {
- public:
-  explicit Serving(std::vector<std::string> options)
-      : program_(std::move(options)), port_(std::stoi(program_.url().substr(program_.url().rfind(':') + 1))) {}
-
-  int port() const { return port_; }
-  Program& program() { return program_.program(); }
-  std::string subscribe(const std::string& topic, const std::string& headers = {}) const {
-    return ask(port_, request("HEAD", "/events?topic=" + topic, headers));
-  }
-  std::string publish(const std::string& topic, const std::string& headers = {}) const {
-    return ask(port_, request("POST", "/events", headers, json{{"topic", topic}, {"data", "x"}}.dump()));
-  }
-  std::string get(const std::string& path, const std::string& headers = {}) const {
-    return ask(port_, request("GET", path, headers));
-  }
-
- private:
-  ServeProgram program_;
-  int port_;
-};
-
-std::string bearer(const std::string& token) {
-  return "Authorization: Bearer " + token + "\r\n";
-}
 
 TEST(ServeProgram, GoesByKeysFromOptionsAndFilesAndReadsTheFilesAgain) {
   const TemporaryFile publish_keys(std::string("# ours\n") + kPublishKey + "\n");
@@ -274,22 +249,6 @@ TEST(ServeProgram, LetsAnAdministratorEndTheStreamsOfAUser) {
   EXPECT_EQ(bob.next_data(), "x");
 }
 
-// What it logs before it listens.
-std::string warnings_of(std::vector<std::string> options) {
-  Serving server(std::move(options));
-  server.program().signal(SIGTERM);
-  EXPECT_EQ(server.program().wait(), 0);
-  return server.program().errors();
-}
-
-TEST(ServeProgram, WarnsOfWhatIsOpenToOthers) {
-  EXPECT_NE(warnings_of({"--host", "0.0.0.0", "--insecure"}).find("warning: --insecure on 0.0.0.0"), std::string::npos);
-  EXPECT_EQ(warnings_of({"--insecure"}).find("warning"), std::string::npos);
-  EXPECT_EQ(warnings_of({"--host", "localhost", "--insecure", "--demo"}).find("warning"), std::string::npos);
-  EXPECT_EQ(warnings_of({"--host", "0.0.0.0"}).find("warning"), std::string::npos);
-  EXPECT_NE(warnings_of({"--host", "0.0.0.0", "--demo"}).find("warning: --demo on 0.0.0.0"), std::string::npos);
-}
-
 TEST(ServeProgram, KeepsTheDemosRoutesFromStrangers) {
   const std::vector<std::string> paths = {"/push/createSse?uid=ada", "/push/sendMsg?uid=ada",
                                           "/push/sendMsg?uid=ada&id=1&message=x", "/push/closeSse?uid=ada"};
@@ -319,39 +278,6 @@ TEST(ServeProgram, KeepsTheDemosRoutesFromStrangers) {
   }
 }
 
-TEST(ServeProgram, SaysNoSecretInLogsMetricsAndAnswers) {
-  const TokenSigner signer = TokenSigner::hs256(kSecret);
-  const std::string good = signer.sign({{"millrace", {{"subscribe", {"a"}}}}});
-  const std::string expired = signer.sign({{"exp", 1}});
-  const std::string wrong_key = "wrong-key-0123456789";
-  const TemporaryFile secret(kSecret);
-  Serving server({"--log-level", "debug", "--publish-key", kPublishKey, "--admin-key", kAdminKey, "--jwt-secret-file",
-                  secret.path(), "--jwt-cookie", "login"});
-  std::string said;
-  for (const std::string& text : {std::string(kPublishKey), wrong_key, good, expired, good + "x"}) {
-    for (const std::string& headers :
-         {bearer(text), "Cookie: login=" + text + "\r\n", "Authorization: " + text + "\r\n",
-          bearer(text) + "Host: evil.example\r\n", bearer(text) + "No colon\r\n"}) {
-      for (const char* topic : {"a", "b", "a*", "millrace.presence"}) said += server.subscribe(topic, headers);
-      said += server.publish("b", headers) + server.publish("", headers);
-      said += server.get("/subscriptions", headers) + server.get("/nowhere", headers) + server.get("/metrics", headers);
-      said += server.get("/events?topic=a*&key=" + text + "&mode=none", headers);
-    }
-  }
-  const StreamClient stream(server.port(), "/events?topic=a&client=me", bearer(good));
-  said += server.get("/subscriptions", bearer(kAdminKey)) + server.get("/metrics");
-  ASSERT_NE(said.find("\"me\""), std::string::npos);
-  server.program().signal(SIGTERM);
-  EXPECT_EQ(server.program().wait(), 0);
-  said += server.program().errors();
-  ASSERT_NE(said.find("GET /nowhere"), std::string::npos) << "requests are logged";
-  for (const std::string& text :
-       {std::string(kPublishKey), std::string(kAdminKey), std::string(kSecret), wrong_key, good, expired}) {
-    const std::size_t at = said.find(text);
-    EXPECT_EQ(at, std::string::npos) << said.substr(at < 200 ? 0 : at - 200, 400);
-  }
-}
-
 TEST(ServeProgram, ServesNothingOutsideItsWebFolder) {
   const std::filesystem::path folder(TemporaryFile("").path() + ".folder");
   std::filesystem::create_directories(folder / "web");
@@ -372,19 +298,6 @@ TEST(ServeProgram, ServesNothingOutsideItsWebFolder) {
   std::filesystem::remove_all(folder);
 }
 
-// What it has logged by the time it has ended, after two requests and a stream on three connections.
-std::string log_of(const std::string& level) {
-  Serving server({"--log-level", level});
-  server.get("/healthz");
-  server.get("/readyz");
-  {
-    const StreamClient stream(server.port(), "/events?topic=a");
-    server.program().signal(SIGTERM);
-  }
-  EXPECT_EQ(server.program().wait(), 0);
-  return server.program().errors();
-}
-
 TEST(ServeProgram, StartsWithNoStoreThatPromisesLessThanIsRequired) {
   const TemporaryFolder folder;
   const std::vector<std::vector<std::string>> too_little = {
@@ -402,40 +315,6 @@ TEST(ServeProgram, StartsWithNoStoreThatPromisesLessThanIsRequired) {
   server.program().signal(SIGTERM);
   EXPECT_EQ(server.program().wait(), 0);
   EXPECT_NE(server.program().errors().find("durability of acknowledged events: disk"), std::string::npos);
-}
-
-TEST(ServeProgram, LogsALinePerConnectionOnlyWhenDebugging) {
-  const std::string quiet = log_of("info");
-  EXPECT_EQ(quiet.find("GET"), std::string::npos) << quiet;
-  const std::string all = log_of("debug");
-  std::size_t lines = 0;
-  for (std::size_t at = all.find("127.0.0.1 GET /"); at != std::string::npos;
-       at = all.find("127.0.0.1 GET /", at + 1)) {
-    ++lines;
-  }
-  EXPECT_EQ(lines, 3u) << all;
-}
-
-TEST(ServeProgram, LogsAnotherProtocolAsWhatItIs) {
-  Serving server({"--no-http2"});
-  RawClient http2(server.port());
-  http2.send("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-  EXPECT_EQ(http2.read_response().status, 505);
-  server.program().signal(SIGTERM);
-  EXPECT_EQ(server.program().wait(), 0);
-  const std::string log = server.program().errors();
-  EXPECT_NE(log.find("HTTP/2"), std::string::npos) << log;
-  EXPECT_EQ(log.find("handler or callback"), std::string::npos) << log;
-}
-
-TEST(ServeProgram, LogsNothingThatATerminalWouldObey) {
-  Serving server({"--log-level", "debug"});
-  server.get(
-      "/\xc2\x9b"
-      "2Jgone?token=1234");  // other control characters are refused before
-  server.program().signal(SIGTERM);
-  EXPECT_EQ(server.program().wait(), 0);
-  EXPECT_NE(server.program().errors().find(R"(GET /\u009b2Jgone 404)"), std::string::npos) << server.program().errors();
 }
 
 }  // namespace

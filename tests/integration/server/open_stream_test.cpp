@@ -1,76 +1,25 @@
 // Server::open_stream: streams that belong to one request.
 #include <gtest/gtest.h>
-#include <sys/socket.h>
 
 #include <atomic>
 #include <future>
-#include <memory>
-#include <mutex>
 #include <optional>
 #include <stdexcept>
 #include <string>
 #include <thread>
-#include <utility>
 #include <vector>
 
-#include "millrace/server/limits.h"
+#include "opened_stream.h"
 #include "running_server.h"
 #include "stream_client.h"
 
 namespace millrace::test {
 namespace {
 
-// Hands the streams that a route opens to the test.
-class Opened {
- public:
-  void route(Server& server) {
-    server.Get("/stream", [this, &server](const httplib::Request& request, httplib::Response& response) {
-      put(server.open_stream(request, response));
-    });
-    server.Post("/stream", [this, &server](const httplib::Request& request, httplib::Response& response) {
-      const EventStream stream = server.open_stream(request, response);
-      stream.send({.type = "echo", .data = request.body});
-      put(stream);
-    });
-  }
-
-  EventStream take() {
-    EXPECT_TRUE(eventually([this] {
-      const std::lock_guard lock(mutex_);
-      return stream_.has_value();
-    }));
-    const std::lock_guard lock(mutex_);
-    return *std::exchange(stream_, std::nullopt);
-  }
-
- private:
-  void put(EventStream stream) {
-    const std::lock_guard lock(mutex_);
-    stream_ = std::move(stream);
-  }
-
-  std::mutex mutex_;
-  std::optional<EventStream> stream_;
-};
-
-// Like StreamClient, for streams whose first bytes are for the test to bring about.
-RawResponse open(RawClient& client, const std::string& request) {
-  client.send(request);
-  RawResponse response;
-  response.head = client.read_until("\r\n\r\n");
-  return response;
-}
-
-class OpenStream : public ::testing::Test {
- protected:
-  Opened opened_;
-  RunningServer server_{{}, [this](Server& server) { opened_.route(server); }};
-};
-
 TEST_F(OpenStream, SendsItsHeadAtOnceAndHoldsNoWorker) {
   ServerOptions options;
   options.threads.workers = 1;
-  Opened opened;
+  OpenedStream opened;
   RunningServer server(options, [&](Server& one) {
     opened.route(one);
     one.Get("/plain",
@@ -157,142 +106,10 @@ TEST_F(OpenStream, ReportsThatTheClientHasLeft) {
   EXPECT_TRUE(late);
 }
 
-TEST_F(OpenStream, AClientThatDoesNotReadIsCutAtTheBound) {
-  RawClient client(server_.port(), 4'096);
-  open(client, get("/stream"));
-  const EventStream stream = opened_.take();
-  const std::string data(64 * 1024, 'x');
-  int sent = 0;
-  while (stream.send({.data = data})) {
-    ASSERT_LE(stream.buffered_bytes(), kMaxStreamBufferBytes + 64);
-    ASSERT_LT(++sent, 1'000);
-  }
-  EXPECT_FALSE(stream.is_open());
-  EXPECT_TRUE(eventually([&] { return server_->open_streams() == 0; }));
-  StreamDecoder decoder;
-  decoder.feed(client.read_to_end());
-  EXPECT_FALSE(decoder.ended()) << "cut, since nothing may be left out";
-}
-
-TEST_F(OpenStream, ALargeStreamArrivesWholeWhenItsSenderWaits) {
-  StreamClient client(RawClient(server_.port(), 4'096), post("/stream", "begin"));
-  const EventStream stream = opened_.take();
-  std::thread sender([stream] {
-    for (int i = 0; i < 200; ++i) {
-      ASSERT_TRUE(stream.wait_for_room(kDeadline));
-      ASSERT_TRUE(stream.send({.data = std::to_string(i) + std::string(50'000, 'x')}));
-    }
-    stream.close();
-  });
-  EXPECT_EQ(client.next_data(), "begin");
-  for (int i = 0; i < 200; ++i)
-    EXPECT_EQ(client.next_data().substr(0, 10), (std::to_string(i) + "xxxxxxxxxx").substr(0, 10));
-  EXPECT_TRUE(client.read_to_end());
-  sender.join();
-}
-
-// A server for clients that do not read: the system keeps little, so that the rest waits in the server.
-std::unique_ptr<RunningServer> narrow_server(Opened& opened) {
-  return std::make_unique<RunningServer>(ServerOptions{}, [&](Server& one) {
-    one.set_socket_options([](socket_t socket) {
-      constexpr int kSmall = 4'096;
-      ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSmall, sizeof kSmall);
-    });
-    opened.route(one);
-  });
-}
-
-// Sends until far more waits than the system may still take, however late it takes it.
-void fill(const EventStream& stream) {
-  while (stream.buffered_bytes() < kMaxStreamBufferBytes / 2) {
-    ASSERT_TRUE(stream.send({.data = std::string(50'000, 'x')}));
-  }
-}
-
-TEST_F(OpenStream, WaitingForRoomEndsWhenTheClientReads) {
-  Opened opened;
-  const auto server = narrow_server(opened);
-  RawClient client(server->port(), 4'096);
-  open(client, get("/stream"));
-  const EventStream stream = opened.take();
-  fill(stream);
-  EXPECT_FALSE(stream.wait_for_room(Duration{20})) << "the client does not read";
-  EXPECT_TRUE(stream.is_open());
-  EXPECT_GT(stream.buffered_bytes(), kStreamRoomBytes);
-  auto room = std::async(std::launch::async, [stream] { return stream.wait_for_room(kDeadline); });
-  while (room.wait_for(Duration{0}) != std::future_status::ready) {
-    // There may be nothing left to read before the thread that waits has noticed.
-    if (client.has_input()) {
-      ASSERT_FALSE(client.read_some().empty());
-    }
-  }
-  EXPECT_TRUE(room.get());
-  EXPECT_LE(stream.buffered_bytes(), kStreamRoomBytes);
-}
-
-TEST_F(OpenStream, WaitingForRoomEndsWhenTheClientLeaves) {
-  Opened opened;
-  const auto server = narrow_server(opened);
-  RawClient client(server->port(), 4'096);
-  open(client, get("/stream"));
-  const EventStream stream = opened.take();
-  fill(stream);
-  auto room = std::async(std::launch::async, [stream] { return stream.wait_for_room(kDeadline * 10); });
-  client.reset();
-  EXPECT_EQ(room.wait_for(kDeadline), std::future_status::ready);
-  EXPECT_FALSE(room.get());
-  EXPECT_EQ(stream.end(), EventStreamEnd::kClientLeft);
-}
-
-// A producer without a thread of its own: each call sends what there is room for, and asks for the next.
-class Producer : public std::enable_shared_from_this<Producer> {
- public:
-  Producer(EventStream stream, int events) : stream_(std::move(stream)), left_(events) {}
-  void go_on() {
-    while (left_ > 0 && stream_.buffered_bytes() <= kStreamRoomBytes) {
-      if (!stream_.send({.data = std::to_string(left_) + std::string(50'000, 'x')})) return;
-      --left_;
-    }
-    if (left_ == 0) return stream_.close();
-    stream_.on_room([self = shared_from_this()] {
-      ++self->calls;
-      self->go_on();
-    });
-  }
-  std::atomic<int> calls = 0;
-
- private:
-  const EventStream stream_;
-  int left_;
-};
-
-TEST_F(OpenStream, AProducerIsPacedByCallsThatRunOnWorkers) {
-  StreamClient client(RawClient(server_.port(), 4'096), post("/stream", "begin"));
-  const auto producer = std::make_shared<Producer>(opened_.take(), 200);
-  producer->go_on();
-  EXPECT_EQ(client.next_data(), "begin");
-  for (int i = 200; i > 0; --i)
-    ASSERT_EQ(client.next_data().substr(0, 8), (std::to_string(i) + "xxxxxxxx").substr(0, 8));
-  EXPECT_TRUE(client.read_to_end());
-  EXPECT_GT(producer->calls, 0);
-}
-
-TEST_F(OpenStream, WhatACallForRoomThrowsIsReported) {
-  std::promise<std::string> reported;
-  ServerOptions options;
-  options.on_failure = [&](const std::string& failure) { reported.set_value(failure); };
-  Opened opened;
-  RunningServer server(options, [&](Server& one) { opened.route(one); });
-  RawClient client(server.port());
-  open(client, get("/stream"));
-  opened.take().on_room([] { throw std::runtime_error("oh"); });
-  EXPECT_EQ(reported.get_future().get(), "on_room: oh");
-}
-
 TEST_F(OpenStream, KeepsAQuietStreamAliveWithComments) {
   ServerOptions options;
   options.streams.heartbeat = Duration{50};
-  Opened opened;
+  OpenedStream opened;
   RunningServer server(options, [&](Server& one) { opened.route(one); });
   StreamClient client(server.port(), "/stream");  // returns with the first comment
   const EventStream stream = opened.take();
@@ -394,7 +211,7 @@ TEST_F(OpenStream, AHandlerThatThrowsAfterwardsEndsTheStream) {
 TEST_F(OpenStream, HandlesOutliveTheServer) {
   std::optional<EventStream> stream;
   {
-    Opened opened;
+    OpenedStream opened;
     RunningServer server({}, [&](Server& one) { opened.route(one); });
     RawClient client(server.port());
     open(client, get("/stream"));
