@@ -168,3 +168,26 @@ test("each of a newcomer's questions has a file that exists", () => {
     }
   }
 });
+
+/** The public headers, by the name under which others include them. */
+const include = join(root, "server/include");
+const interfaces = new Map(
+  readdirSync(include, { recursive: true })
+    .filter((name) => name.endsWith(".h") && !name.includes("/testing/"))
+    .map((name) => [name, readFileSync(join(include, name), "utf8")]),
+);
+
+/** Whether the header includes cpp-httplib, which has 100,000 lines with what it includes; itself, or through others. */
+function reachesHttplib(name, seen = new Set()) {
+  const text = interfaces.get(name);
+  if (text === undefined || seen.has(name)) return false;
+  seen.add(name);
+  const includes = [...text.matchAll(/^#include [<"]([^>"]+)[>"]/gm)].map(([, included]) => included);
+  return includes.some((included) => included === "httplib.h" || reachesHttplib(included, seen));
+}
+
+test("only the headers of the server itself include cpp-httplib; others declare what they refer to", () => {
+  assert.ok(interfaces.size > 30, `${interfaces.size} headers: are they still found?`);
+  const reaching = [...interfaces.keys()].filter((name) => reachesHttplib(name)).map((name) => name.split("/").at(-1));
+  assert.deepEqual(reaching.sort(), ["built_with.h", "server.h", "ssl_server.h"]);
+});

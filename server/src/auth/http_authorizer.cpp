@@ -13,9 +13,9 @@
 #include <optional>
 #include <utility>
 
+#include "base/field_order.h"
 #include "base/option_time.h"
 #include "base/string_map.h"
-#include "http/field_order.h"
 #include "loop/event_loop.h"
 #include "millrace/core/protocol.h"
 #include "millrace/server/invalid_option.h"

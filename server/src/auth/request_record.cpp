@@ -5,7 +5,7 @@
 #include <string_view>
 #include <utility>
 
-#include "http/field_order.h"
+#include "base/field_order.h"
 
 namespace millrace {
 

@@ -7,10 +7,10 @@
 #include <utility>
 
 #include "auth/client_certificate_field.h"
+#include "base/field_order.h"
 #include "error_answers.h"
 #include "exchange_stream.h"
 #include "http/error_response.h"
-#include "http/field_order.h"
 #include "millrace/core/protocol.h"
 #include "refusal.h"
 #include "tls/tls_channel.h"

@@ -1,4 +1,4 @@
-#include "http/field_order.h"
+#include "base/field_order.h"
 
 #include <gtest/gtest.h>
 
