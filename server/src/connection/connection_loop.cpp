@@ -290,13 +290,19 @@ Duration ConnectionLoop::random_retry(Duration usual, Duration window) {
 }
 
 void ConnectionLoop::post(const FramePtr& frame) {
+  post_group({&frame, 1});
+}
+
+void ConnectionLoop::post_group(std::span<const FramePtr> frames) {
   {
     const MutexLock lock(mutex_);
     if (has_missed_frames_) return;
-    has_missed_frames_ = posted_.size() >= kMaxPostedFrames || posted_bytes_ >= kMaxPostedBytes;
-    if (has_missed_frames_) return;
-    posted_.push_back(frame);
-    posted_bytes_ += frame->bytes.size();
+    for (const FramePtr& frame : frames) {
+      has_missed_frames_ = posted_.size() >= kMaxPostedFrames || posted_bytes_ >= kMaxPostedBytes;
+      if (has_missed_frames_) break;
+      posted_.push_back(frame);
+      posted_bytes_ += frame->bytes.size();
+    }
   }
   if (running_loop == this && takes_posted_soon_) return;
   loop_.wake();
@@ -306,7 +312,8 @@ void ConnectionLoop::post(const FramePtr& frame) {
 // subscribers, the loop serves sockets and tasks. Deliveries get as much time as those have taken, so that fast
 // publishers cannot starve subscribers.
 bool ConnectionLoop::end_turn(std::chrono::nanoseconds spent) {
-  spent += serve_waiting();
+  spent += serve_requests();
+  commits_.pass_on();
   takes_posted_soon_ = false;
   const bool took_posted = take_posted();
   const auto until = std::chrono::steady_clock::now() + spent;

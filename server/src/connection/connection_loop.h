@@ -25,12 +25,14 @@
 #include "http/cross_origin.h"
 #include "http/request_head.h"
 #include "http2/http2_session.h"
+#include "hub/commit_queue.h"
 #include "hub/presence.h"
 #include "hub/webhook_sender.h"
 #include "log/feed.h"
 #include "loop/acceptor.h"
 #include "loop/batch_sender.h"
 #include "loop/event_loop.h"
+#include "loop_commits.h"
 #include "millrace/server/options.h"
 #include "millrace/server/subscription.h"
 #include "mutex.h"
@@ -100,6 +102,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
     RefusalCounters* refusals;                  ///< counts refusals made before a worker gets the request
     Presence* presence;                         ///< null: the server does not report presence
     WebhookSender* webhooks = nullptr;          ///< null: the server calls no webhooks
+    CommitQueue* commits = nullptr;             ///< null: the log has no store
     BufferBudget* buffers = nullptr;            ///< memory of all requests and responses; null: no bound
     const CrossOrigin* cross_origin = nullptr;  ///< adds the headers that let web pages read refusals; null: none
     /// Called when a stream has begun with this right, which may have changed since the grant.
@@ -207,6 +210,8 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// Calls its wake() in the next turn.
   void wake_later(Http2Connection& connection) { to_wake_.push_back(&connection); }
   void forget(Http2Connection& connection);
+  /// The publish requests that wait for the log's store.
+  LoopCommits& commits() { return commits_; }
   /// A reusable buffer that keeps its capacity.
   std::string& spare_output() { return spare_output_; }
 
@@ -266,11 +271,13 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   template <typename Call>
   auto ask(const Call& call);
   void post(const FramePtr& frame) override;
+  void post_group(std::span<const FramePtr> frames) override;
   Connection& add(int socket, Quota::Share share);
   void retire(StreamSide& stream, Duration window, AccessEnd noted);
   void go_away();
   void look_whether_drained();
-  std::chrono::nanoseconds serve_waiting();
+  std::chrono::nanoseconds serve_requests();
+  void serve_waiting();
   void read_on();
   void cut_slowest();
   void report_presence_soon();
@@ -301,6 +308,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   const RunOnWorker run_on_worker_;
   std::mt19937_64 random_;
   EventLoop loop_;
+  LoopCommits commits_{loop_, settings_.commits};
   PresenceTimer presence_timer_{*this};
   std::optional<Acceptor> acceptor_;
   SubscriberTable subscribers_;

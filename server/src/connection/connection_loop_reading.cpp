@@ -16,11 +16,17 @@ bool ConnectionLoop::has_turn(const Connection& connection) {
   return waiting_.empty() && !serving_.is_spent();
 }
 
-// Those that wait use the next turn's work first, one request each. Returns the time that it takes.
-std::chrono::nanoseconds ConnectionLoop::serve_waiting() {
-  serving_.refill(kPublishWorkPerTurn);
-  if (waiting_.empty()) return {};
+// What can be answered now, without its socket being ready. Returns the time that it takes.
+std::chrono::nanoseconds ConnectionLoop::serve_requests() {
   const auto began = std::chrono::steady_clock::now();
+  commits_.finish_committed();
+  serve_waiting();
+  return std::chrono::steady_clock::now() - began;
+}
+
+// Those that wait use the next turn's work first, one request each.
+void ConnectionLoop::serve_waiting() {
+  serving_.refill(kPublishWorkPerTurn);
   for (std::size_t count = waiting_.size(); count > 0 && !waiting_.empty() && !serving_.is_spent(); --count) {
     Connection& connection = *waiting_.front();
     waiting_.pop_front();
@@ -28,7 +34,6 @@ std::chrono::nanoseconds ConnectionLoop::serve_waiting() {
     connection.take_turn();
   }
   next_ = nullptr;
-  return std::chrono::steady_clock::now() - began;
 }
 
 // --- Readers --------------------------------------------------------------------------------------------------------

@@ -20,6 +20,11 @@ namespace millrace {
 
 namespace {
 
+// Groups of publish requests that are committed at the same time. A disk takes one after the other, and the more wait
+// together, the fewer syncs they cost; another server takes one while the answer to the one before is on its way.
+constexpr std::size_t kCommitsToADisk = 1;
+constexpr std::size_t kCommitsToAServer = 2;
+
 std::uint64_t random_seed() {
   std::random_device device;
   return (std::uint64_t{device()} << 32) | device();
@@ -96,7 +101,7 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options, Feed* shar
                      {.find = [this](const StreamName& name) { return loops_.named_stream(name); },
                       .change = [this](const TopicChange& change) { return loops_.change_topics(change); }}),
       guarded_(server, admission_),
-      direct_(routes_, commits_, [this](int status, RefusalReason reason) { refusals_.add(status, reason); }),
+      direct_(routes_, [this](int status, RefusalReason reason) { refusals_.add(status, reason); }),
       tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),
       presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr),
       webhooks_(webhook_sender()) {}
@@ -163,6 +168,7 @@ ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
       .refusals = &refusals_,
       .presence = presence_.get(),
       .webhooks = webhooks_.get(),
+      .commits = options_.store != nullptr ? &commits_ : nullptr,
       .buffers = buffers_.get(),
       .cross_origin = &admission_.cross_origin(),
       .on_begun_by_right = [this](const StreamRightPtr& right) { rights_->begun(right); },
@@ -195,7 +201,7 @@ void Engine::start(std::unique_ptr<httplib::TaskQueue> workers) {
                     .is_stopping = [&socket = insides.listening_socket] { return socket == INVALID_SOCKET; }}));
   admission_.set_on_loopback(is_on_loopback(socket_to_accept_from(insides.listening_socket)));
   workers_.start(std::move(workers));
-  if (options_.store != nullptr) commits_.start();
+  if (options_.store != nullptr) commits_.start(options_.store->is_shared() ? kCommitsToAServer : kCommitsToADisk);
   loops_.start(loop_count(), [&] {
     return std::make_unique<ConnectionLoop>(
         feed_, settings, reception_.counts(),

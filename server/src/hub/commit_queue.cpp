@@ -1,6 +1,7 @@
 #include "commit_queue.h"
 
 #include <cassert>
+#include <iterator>
 #include <new>
 #include <utility>
 
@@ -20,13 +21,13 @@ bool is_fault_of_one(Published::Outcome outcome) {
 
 }  // namespace
 
-void CommitQueue::start() {
+void CommitQueue::start(std::size_t groups) {
   assert(threads_.empty());
   {
     const MutexLock lock(mutex_);
     is_open_ = true;
   }
-  for (std::size_t i = 0; i < kThreads; ++i) threads_.emplace_back([this] { run(); });
+  for (std::size_t i = 0; i < groups; ++i) threads_.emplace_back([this] { run(); });
 }
 
 void CommitQueue::stop() {
@@ -34,22 +35,28 @@ void CommitQueue::stop() {
     const MutexLock lock(mutex_);
     is_open_ = false;
   }
-  added_.notify_all();
+  changed_.notify_all();
   for (std::thread& thread : threads_) thread.join();
   threads_.clear();
 }
 
-bool CommitQueue::add(std::unique_ptr<Job> job) {
-  Jobs one;  // made without the lock
-  one.push_back(std::move(job));
+bool CommitQueue::announce() {
+  const MutexLock lock(mutex_);
+  if (is_open_) ++waiting_;
+  return is_open_;
+}
+
+void CommitQueue::add(Jobs& jobs) {
   {
     const MutexLock lock(mutex_);
-    if (!is_open_) return false;
-    jobs_.splice(jobs_.end(), one);
-    ++waiting_;
+    jobs_.splice(jobs_.end(), jobs);
   }
-  added_.notify_one();
-  return true;
+  changed_.notify_one();
+}
+
+std::size_t CommitQueue::waiting() const {
+  const MutexLock lock(mutex_);
+  return waiting_;
 }
 
 void CommitQueue::run() {
@@ -58,13 +65,31 @@ void CommitQueue::run() {
     Jobs group;
     {
       MutexLock lock(mutex_);
-      added_.wait(lock, [this]() REQUIRES(mutex_) { return !is_open_ || !jobs_.empty(); });
+      changed_.wait(lock, [this]() REQUIRES(mutex_) { return !jobs_.empty() || (!is_open_ && waiting_ == 0); });
       if (jobs_.empty()) return;
       group = take_group();
     }
     publish(group);
-    waiting_ -= group.size();
+    give_back(std::move(group));
   }
+}
+
+// In the order of the jobs of each source.
+void CommitQueue::give_back(Jobs jobs) noexcept {
+  const std::size_t count = jobs.size();
+  while (!jobs.empty()) {
+    Source& source = jobs.front()->source();
+    Jobs its_own;
+    for (auto job = jobs.begin(); job != jobs.end();) {
+      const auto next = std::next(job);
+      if (&(*job)->source() == &source) its_own.splice(its_own.end(), jobs, job);
+      job = next;
+    }
+    source.take_back(its_own);
+  }
+  const MutexLock lock(mutex_);
+  waiting_ -= count;
+  if (waiting_ == 0 && !is_open_) changed_.notify_all();
 }
 
 // As many jobs as a store commits together; at least one.
@@ -109,7 +134,7 @@ void CommitQueue::publish(std::span<Job* const> jobs) const {
     publish(jobs.first(half));
     return publish(jobs.subspan(half));
   }
-  std::span<const Published> rest = results;
+  std::span<Published> rest = results;
   for (Job* const job : jobs) {
     const std::size_t count = job->publications().size();
     job->publish_done(rest.first(count));

@@ -2,7 +2,6 @@
 // busy is committed together. Any thread.
 #pragma once
 
-#include <atomic>
 #include <cstddef>
 #include <exception>
 #include <list>
@@ -18,21 +17,42 @@ namespace millrace {
 
 class CommitQueue {
  public:
+  class Job;
+  using Jobs = std::list<std::unique_ptr<Job>>;
+
+  /// Where jobs come from, and return to when they have their results. It must outlive its jobs.
+  class Source {
+   public:
+    /// Takes jobs back, all of them. On a thread of the queue, which it must not block.
+    virtual void take_back(Jobs& jobs) noexcept = 0;
+
+   protected:
+    ~Source() = default;
+  };
+
   /// Publications that belong together: published all or none.
   class Job {
    public:
+    explicit Job(Source& source) : source_(source) {}
     virtual ~Job() = default;
-    /// At least one; unchanged as long as the job exists.
-    virtual std::span<const Publication> publications() const = 0;
-    /// Takes the result of each publication, as Hub::publish() returns them. On a thread of the queue, which it must
-    /// not block. Throws nothing.
-    virtual void publish_done(std::span<const Published> results) = 0;
-    /// The same instead of publish_done(), if publishing has thrown, for example for lack of memory.
-    virtual void publish_failed(const std::exception_ptr& failure) = 0;
-  };
+    Job(const Job&) = delete;
+    Job& operator=(const Job&) = delete;
 
-  /// Threads that commit: while one waits for the store, the other gathers the next jobs.
-  static constexpr std::size_t kThreads = 2;
+    /// At least one; unchanged until the job has its results.
+    virtual std::span<const Publication> publications() const = 0;
+    /// Takes the result of each publication, as Hub::publish() returns them; it may move from them. On a thread of the
+    /// queue, which it must not block.
+    virtual void publish_done(std::span<Published> results) noexcept = 0;
+    /// The same instead of publish_done(), if publishing has thrown, for example for lack of memory.
+    virtual void publish_failed(const std::exception_ptr& failure) noexcept = 0;
+    /// Uses the results. Its source calls it, on a thread of its choice.
+    virtual void finish() = 0;
+
+    Source& source() const { return source_; }
+
+   private:
+    Source& source_;
+  };
 
   /// `hub` must outlive it.
   explicit CommitQueue(Hub& hub) : hub_(hub) {}
@@ -40,31 +60,33 @@ class CommitQueue {
   CommitQueue(const CommitQueue&) = delete;
   CommitQueue& operator=(const CommitQueue&) = delete;
 
-  /// Throws std::system_error if the system refuses a thread.
-  void start();
-  /// Publishes what is in the queue; then ends the threads. Not on a thread of the queue.
+  /// Commits at most so many groups at the same time, each on a thread. More than one only help if the store does not
+  /// let each wait for the one before. Throws std::system_error if the system refuses a thread.
+  void start(std::size_t groups);
+  /// Refuses further jobs, publishes those that are announced, and ends the threads. Not on a thread of the queue.
   void stop();
 
-  /// Takes the job. Returns false, without having used the job, if the queue is stopped. Never waits.
-  [[nodiscard]] bool add(std::unique_ptr<Job> job);
+  /// Announces a job that add() brings soon. Returns false if the queue is stopped. Never waits.
+  [[nodiscard]] bool announce();
+  /// Takes announced jobs, all of them. Never waits.
+  void add(Jobs& jobs);
 
-  /// Jobs that have no result yet.
-  std::size_t waiting() const { return waiting_.load(std::memory_order_relaxed); }
+  /// Announced jobs that have not returned to their sources.
+  std::size_t waiting() const;
 
  private:
-  using Jobs = std::list<std::unique_ptr<Job>>;
-
   void run();
   Jobs take_group() noexcept REQUIRES(mutex_);
+  void give_back(Jobs jobs) noexcept;
   void publish(const Jobs& jobs) const noexcept;
   void publish(std::span<Job* const> jobs) const;
   std::vector<Published> published(std::span<Job* const> jobs) const;
 
   Hub& hub_;
-  std::atomic<std::size_t> waiting_ = 0;
-  Mutex mutex_;
-  Condition added_;
+  mutable Mutex mutex_;
+  Condition changed_;
   Jobs jobs_ GUARDED_BY(mutex_);
+  std::size_t waiting_ GUARDED_BY(mutex_) = 0;
   bool is_open_ GUARDED_BY(mutex_) = false;
   std::vector<std::thread> threads_;
 };

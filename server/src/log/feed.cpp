@@ -49,11 +49,13 @@ void Feed::State::follow(std::span<const LogEntry> entries) noexcept {
     frames.push_back(frame_of(epoch(), entry, now - std::max(Duration{0}, age)));
   }
   const MutexLock lock(mutex);
-  for (FramePtr& frame : frames) {
-    if (frame->sequence <= ring.head()) continue;  // already in the ring
-    ring.follow(frame);
-    post(frame);
-  }
+  const auto first_new = std::find_if(frames.begin(), frames.end(), [this](const FramePtr& frame) REQUIRES(mutex) {
+    return frame->sequence > ring.head();  // the others are in the ring
+  });
+  const std::span<const FramePtr> new_frames(first_new, frames.end());
+  if (new_frames.empty()) return;
+  for (const FramePtr& frame : new_frames) ring.follow(frame);
+  for (Sink* sink : sinks) sink->post_group(new_frames);
 }
 
 Feed::Feed(Options options) {

@@ -104,6 +104,10 @@ class Feed {
    public:
     /// Takes every frame in order of sequence, under the feed's lock: must only queue it.
     virtual void post(const FramePtr& frame) = 0;
+    /// Takes those that a store has committed together, likewise.
+    virtual void post_group(std::span<const FramePtr> frames) {
+      for (const FramePtr& frame : frames) post(frame);
+    }
     /// Takes a page requested by read_stored(), on a thread of the feed: likewise.
     virtual void post_page(std::uint64_t /*ticket*/, const PagePtr& /*page*/) {}
 

@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cassert>
 #include <exception>
+#include <iterator>
 #include <memory>
+#include <new>
 #include <optional>
 #include <utility>
 
@@ -168,11 +170,14 @@ bool DirectRequests::serve(Exchange& exchange, std::string_view request_bytes) c
 
 // --- With a store ---------------------------------------------------------------------------------------------------
 
-// Has everything that the answer needs.
+// Has everything that the answer needs. Only its results come from another thread than the loop's.
 class DirectRequests::LatePublish final : public CommitQueue::Job {
  public:
   LatePublish(const DirectRequests& direct, std::shared_ptr<Exchange> exchange)
-      : direct_(direct), exchange_(std::move(exchange)), response_(direct.empty_response()) {}
+      : Job(exchange->loop.commits().source()),
+        direct_(direct),
+        exchange_(std::move(exchange)),
+        response_(direct.empty_response()) {}
 
   /// Returns false if a worker must answer.
   bool read() { return direct_.read(*exchange_, exchange_->input, request_); }
@@ -187,22 +192,34 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
     }
   }
 
-  void finish() { direct_.finish(response_, exchange_); }
-
   std::span<const Publication> publications() const override { return plan_.publications; }
 
-  void publish_done(std::span<const Published> results) override {
+  void publish_done(std::span<Published> results) noexcept override {
     try {
-      direct_.routes_.answer(request_, response_, plan_, results);
-    } catch (...) {
-      return publish_failed(std::current_exception());
+      results_.assign(std::move_iterator(results.begin()), std::move_iterator(results.end()));
+    } catch (const std::bad_alloc&) {
+      publish_failed(std::current_exception());
     }
-    finish();
   }
 
-  void publish_failed(const std::exception_ptr& failure) override {
-    direct_.fail(request_, response_, failure);
-    finish();
+  void publish_failed(const std::exception_ptr& failure) noexcept override { failure_ = failure; }
+
+  void finish() override {
+    try {
+      if (failure_ != nullptr) std::rethrow_exception(failure_);
+      direct_.routes_.answer(request_, response_, plan_, results_);
+    } catch (...) {
+      direct_.fail(request_, response_, std::current_exception());
+    }
+    answer();
+  }
+
+  /// Completes the exchange with the response.
+  void answer() {
+    static_cast<void>(exchange_->share.resize(exchange_->input.size()));  // less always fits
+    exchange_->consumed = exchange_->head.bytes + static_cast<std::size_t>(exchange_->head.content_length);
+    direct_.write(response_, *exchange_);
+    exchange_->connection.finish(*exchange_);
   }
 
  private:
@@ -219,6 +236,8 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
   httplib::Request request_;
   httplib::Response response_;
   PublishPlan plan_;
+  std::vector<Published> results_;
+  std::exception_ptr failure_;
 };
 
 bool DirectRequests::publish_later(const std::shared_ptr<Exchange>& exchange) const {
@@ -226,18 +245,10 @@ bool DirectRequests::publish_later(const std::shared_ptr<Exchange>& exchange) co
   if (publish_work(body_of(*exchange, exchange->input)) > kMaxDirectWork) return false;
   auto late = std::make_unique<LatePublish>(*this, exchange);
   if (!late->read()) return false;
-  if (!late->plan()) {
-    late->finish();
-    return true;
-  }
-  return commits_.add(std::move(late));
-}
-
-void DirectRequests::finish(httplib::Response& response, const std::shared_ptr<Exchange>& exchange) const {
-  static_cast<void>(exchange->share.resize(exchange->input.size()));  // less always fits
-  exchange->consumed = exchange->head.bytes + static_cast<std::size_t>(exchange->head.content_length);
-  write(response, *exchange);
-  exchange->loop.defer([exchange] { exchange->connection.finish(*exchange); });
+  if (late->plan()) return exchange->loop.commits().add(std::move(late));
+  // Not here: the connection is still busy with passing the request on.
+  exchange->loop.defer([late = std::shared_ptr<LatePublish>(std::move(late))] { late->answer(); });
+  return true;
 }
 
 }  // namespace millrace

@@ -21,7 +21,6 @@
 
 #include "connection/exchange.h"
 #include "event_routes.h"
-#include "hub/commit_queue.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/options.h"
 
@@ -42,8 +41,7 @@ class DirectRequests {
   using Count = std::function<void(int status, RefusalReason reason)>;
 
   /// All arguments must outlive it.
-  DirectRequests(const EventRoutes& routes, CommitQueue& commits, Count count)
-      : routes_(routes), commits_(commits), count_(std::move(count)) {}
+  DirectRequests(const EventRoutes& routes, Count count) : routes_(routes), count_(std::move(count)) {}
 
   /// Determines for which of the `paths` of events routes a loop may answer, as the server is set up now.
   void start(httplib::Server& server, const std::vector<std::string>& paths, const ServerOptions& options);
@@ -64,10 +62,8 @@ class DirectRequests {
   httplib::Response empty_response() const;
   void fail(const httplib::Request& request, httplib::Response& response, const std::exception_ptr& failure) const;
   void write(httplib::Response& response, Exchange& exchange) const;
-  void finish(httplib::Response& response, const std::shared_ptr<Exchange>& exchange) const;
 
   const EventRoutes& routes_;
-  CommitQueue& commits_;
   const Count count_;
   bool waits_for_store_ = false;
   std::vector<std::string> get_paths_;

@@ -5,7 +5,9 @@
 #include <atomic>
 #include <future>
 #include <memory>
+#include <mutex>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -22,53 +24,83 @@ struct Result {
   std::future<std::vector<Outcome>> future = outcomes.get_future();
 };
 
+// Finishes at once the jobs that return to it.
+class TestSource final : public CommitQueue::Source {
+ public:
+  void take_back(CommitQueue::Jobs& jobs) noexcept override {
+    const std::lock_guard lock(mutex_);
+    sizes_.push_back(jobs.size());
+    for (const auto& job : jobs) job->finish();
+  }
+  // Of the groups that have returned.
+  std::vector<std::size_t> sizes() const {
+    const std::lock_guard lock(mutex_);
+    return sizes_;
+  }
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<std::size_t> sizes_;
+};
+
 class TestJob final : public CommitQueue::Job {
  public:
-  TestJob(std::vector<Publication> publications, Result& result, std::shared_future<void> held = {})
-      : publications_(std::move(publications)), result_(result), held_(std::move(held)) {}
+  TestJob(CommitQueue::Source& source, std::vector<Publication> publications, Result& result,
+          std::shared_future<void> held = {})
+      : Job(source), publications_(std::move(publications)), result_(result), held_(std::move(held)) {}
 
   std::span<const Publication> publications() const override { return publications_; }
-  void publish_done(std::span<const Published> results) override {
+  void publish_done(std::span<Published> results) noexcept override {
     if (held_.valid()) held_.wait();
-    std::vector<Outcome> outcomes;
-    for (const Published& one : results) outcomes.push_back(one.outcome);
-    result_.outcomes.set_value(outcomes);
+    for (const Published& one : results) outcomes_.push_back(one.outcome);
   }
-  void publish_failed(const std::exception_ptr& failure) override { result_.outcomes.set_exception(failure); }
+  void publish_failed(const std::exception_ptr& failure) noexcept override { failure_ = failure; }
+  void finish() override {
+    if (failure_ != nullptr) return result_.outcomes.set_exception(failure_);
+    result_.outcomes.set_value(outcomes_);
+  }
 
  private:
   const std::vector<Publication> publications_;
   Result& result_;
   const std::shared_future<void> held_;
+  std::vector<Outcome> outcomes_;
+  std::exception_ptr failure_;
 };
 
 class CommitQueueTest : public ::testing::Test {
  protected:
-  // Occupies all threads of the queue until release().
+  // Occupies the queue's thread until release().
   void hold() {
-    for (Result& one : held_) {
-      ASSERT_TRUE(queue_.add(std::make_unique<TestJob>(std::vector<Publication>{{.topic = "held"}}, one, go_on_)));
-    }
+    const std::size_t before = hub_.statistics().publishes;
+    add(source_, {{.topic = "held"}}, held_, go_on_);
+    while (hub_.statistics().publishes == before) std::this_thread::yield();
   }
   void release() {
     release_.set_value();
-    for (Result& one : held_) one.future.wait();
+    held_.future.wait();
   }
 
-  void add(std::vector<Publication> publications, Result& result) {
-    ASSERT_TRUE(queue_.add(std::make_unique<TestJob>(std::move(publications), result)));
+  void add(CommitQueue::Source& source, std::vector<Publication> publications, Result& result,
+           std::shared_future<void> held = {}) {
+    ASSERT_TRUE(queue_.announce());
+    CommitQueue::Jobs jobs;
+    jobs.push_back(std::make_unique<TestJob>(source, std::move(publications), result, std::move(held)));
+    queue_.add(jobs);
   }
+  void add(std::vector<Publication> publications, Result& result) { add(source_, std::move(publications), result); }
 
   test::LoneHub hub_{
       {.history_events = 10'000, .history_bytes = 1'000'000, .epoch = "epoch", .clock = [] { return TimePoint{}; }}};
-  std::vector<Result> held_{CommitQueue::kThreads};
+  Result held_;
   std::promise<void> release_;
   std::shared_future<void> go_on_{release_.get_future()};
+  TestSource source_;
   CommitQueue queue_{hub_};  // last: its threads use the others
 };
 
 TEST_F(CommitQueueTest, GivesEachJobTheResultsOfItsPublications) {
-  queue_.start();
+  queue_.start(1);
   hold();
   std::vector<Result> results(3);
   add({{.topic = "a", .event = {.data = "1"}}}, results[0]);
@@ -81,7 +113,7 @@ TEST_F(CommitQueueTest, GivesEachJobTheResultsOfItsPublications) {
 }
 
 TEST_F(CommitQueueTest, PublishesTheOthersIfOneCannotBePublished) {
-  queue_.start();
+  queue_.start(1);
   const std::vector<Topic> further{Topic("b")};
   Result before;
   add({{.topic = "a", .event = {.data = "1", .id = "mine"}}}, before);
@@ -99,11 +131,11 @@ TEST_F(CommitQueueTest, PublishesTheOthersIfOneCannotBePublished) {
   for (std::size_t i = 0; i < results.size(); ++i) {
     EXPECT_EQ(results[i].future.get(), std::vector{i == 4 ? Outcome::kIdInUse : Outcome::kPublished}) << i;
   }
-  EXPECT_EQ(hub_.statistics().publishes, CommitQueue::kThreads + 1 + 8);
+  EXPECT_EQ(hub_.statistics().publishes, 1 + 1 + 8);
 }
 
 TEST_F(CommitQueueTest, PublishesWhatItHasBeforeItStops) {
-  queue_.start();
+  queue_.start(1);
   hold();
   std::vector<Result> results(100);
   for (Result& one : results) add({{.topic = "a", .event = {.data = "1"}}}, one);
@@ -113,10 +145,41 @@ TEST_F(CommitQueueTest, PublishesWhatItHasBeforeItStops) {
   EXPECT_EQ(queue_.waiting(), 0u);
 }
 
+// One that reads many requests is woken once for what is committed together.
+TEST_F(CommitQueueTest, GivesJobsBackToTheirSourcesInGroups) {
+  queue_.start(1);
+  hold();
+  TestSource other;
+  std::vector<Result> results(10);
+  for (std::size_t i = 0; i < results.size(); ++i) {
+    add(i % 2 == 0 ? source_ : other, {{.topic = "a", .event = {.data = "1"}}}, results[i]);
+  }
+  release();
+  queue_.stop();
+  EXPECT_EQ(source_.sizes(), (std::vector<std::size_t>{1, 5}));
+  EXPECT_EQ(other.sizes(), std::vector<std::size_t>{5});
+}
+
+TEST_F(CommitQueueTest, WaitsForAnnouncedJobsBeforeItStops) {
+  queue_.start(1);
+  std::size_t announced = 1;
+  ASSERT_TRUE(queue_.announce());
+  std::thread stopping([&] { queue_.stop(); });
+  while (queue_.announce()) ++announced;  // until it refuses others
+  std::vector<Result> results(announced);
+  CommitQueue::Jobs jobs;
+  for (Result& one : results) {
+    jobs.push_back(std::make_unique<TestJob>(source_, std::vector<Publication>{{.topic = "a"}}, one));
+  }
+  queue_.add(jobs);
+  stopping.join();
+  for (Result& one : results) EXPECT_EQ(one.future.get(), std::vector{Outcome::kPublished});
+  EXPECT_EQ(queue_.waiting(), 0u);
+}
+
 TEST_F(CommitQueueTest, TakesNothingWhileItIsStopped) {
-  Result result;
-  EXPECT_FALSE(queue_.add(std::make_unique<TestJob>(std::vector<Publication>{{.topic = "a"}}, result)));
-  EXPECT_EQ(hub_.statistics().publishes, 0u);
+  EXPECT_FALSE(queue_.announce());
+  EXPECT_EQ(queue_.waiting(), 0u);
 }
 
 }  // namespace

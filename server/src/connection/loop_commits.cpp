@@ -1,0 +1,36 @@
+#include "loop_commits.h"
+
+#include <utility>
+
+namespace millrace {
+
+bool LoopCommits::add(std::unique_ptr<CommitQueue::Job> job) {
+  CommitQueue::Jobs one;
+  one.push_back(std::move(job));  // it may throw, and nothing is announced yet
+  if (queue_ == nullptr || !queue_->announce()) return false;
+  added_.splice(added_.end(), one);
+  return true;
+}
+
+void LoopCommits::pass_on() {
+  if (!added_.empty()) queue_->add(added_);
+}
+
+void LoopCommits::take_back(CommitQueue::Jobs& jobs) noexcept {
+  {
+    const MutexLock lock(mutex_);
+    committed_.splice(committed_.end(), jobs);
+  }
+  loop_.wake();
+}
+
+void LoopCommits::finish_committed() {
+  CommitQueue::Jobs jobs;
+  {
+    const MutexLock lock(mutex_);
+    jobs.swap(committed_);
+  }
+  for (const auto& job : jobs) job->finish();
+}
+
+}  // namespace millrace
