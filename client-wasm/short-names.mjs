@@ -5,7 +5,7 @@ const internal = [
   ["broken", "commented", "contentType", "excerpt", "full", "identified", "instantiateNow", "mayReconnect"],
   ["forgotten", "heartbeat", "isFutile", "nextTimeout", "opened", "received", "tell"],
   ["verdict", "exported", "wait", "drop", "put", "lost", "listen", "failed"],
-  ["eventOf", "act", "machine", "owner", "checked"],
+  ["eventOf", "fields", "act", "machine", "owner", "checked"],
   ["setAside", "takeBack", "networkBack", "answered", "arrived", "ended"],
 ].flat();
 

@@ -151,10 +151,7 @@ class Known {
     if (!event.has_id) add_last_event_id(event.last_event_id, id_changes);
     const std::size_t known = fields_[0].size() | fields_[1].size();
     if ((known | event.topics.size() | event.trace.parent().size()) != 0) add_fields(event);  // most streams have none
-    const std::uint32_t type =
-        add_type(event.type.data() == protocol::kDefaultEventType.data() || event.type == protocol::kDefaultEventType
-                     ? ""
-                     : event.type);
+    const std::uint32_t type = add_type(event.type.data() == protocol::kDefaultEventType.data() ? "" : event.type);
     const std::uint32_t data = add_text(event.data);
     add(Kind::kEvent, type, data, add_id(event.last_event_id, id_changes));
   }

@@ -4,7 +4,8 @@
 // different sources may follow in any order.
 
 import type { Exports } from "./abi.js";
-import { type BatchText, batchTextOf } from "./batch-text.js";
+import { batchTextOf } from "./batch-text.js";
+import type { BatchText } from "./decoded-text.js";
 import { instantiate, instantiateNow } from "./module.js";
 import { type Input, Kind, maxTopics } from "./shared-values.js";
 import type { ServerEvent } from "./types.js";
@@ -61,16 +62,13 @@ export function coreNow(): Core {
 /** Longest input that is copied byte by byte, which is faster than a call of TypedArray.prototype.set. */
 const shortInputBytes = 16;
 
-/** The empty list of a frozen kind. */
-export const nothing = /* @__PURE__ */ Object.freeze<never[]>([]) as never[];
-
 export class Core {
   readonly exported: Exports;
   readonly #encoder = new TextEncoder();
   readonly #text: BatchText;
   // The module's memory.
   #bytes = new Uint8Array();
-  #words = new Int32Array();
+  #words!: Int32Array;
   // The input buffer.
   #input = 0;
   #inputBytes = 0;
@@ -80,8 +78,12 @@ export class Core {
     this.#text = batchTextOf(exports);
   }
 
-  /** Call it before reading the memory: memory that has grown is a new object. */
+  /**
+   * Call it before reading the memory. Memory that has grown is a new object; an instance's old one is then empty, which is
+   * seen sooner, but that of JavaScript (whose exports have a prototype) is not.
+   */
   #look(): void {
+    if (this.#bytes.length && !(this.exported instanceof Object)) return;
     const { buffer } = this.exported.memory;
     if (this.#bytes.buffer === buffer) return;
     this.#bytes = new Uint8Array(buffer);
@@ -104,14 +106,14 @@ export class Core {
 
   /** Decodes the batch; 0 is an empty one. `stream` is the stream it belongs to. */
   read(batch: number, stream: CoreStream): Signal[] {
-    if (batch === 0) return nothing;
+    if (batch === 0) return [];
     this.#look();
     const words = this.#words;
     const count = words[batch >> 2] as number;
     let at = (words[(batch >> 2) + 1] as number) >> 2;
     const textAt = words[(batch >> 2) + 2] as number;
     const textBytes = words[(batch >> 2) + 3] as number;
-    const text = this.#text.of(this.#bytes, textAt, textBytes, batch);
+    const text = this.#text(this.#bytes, textAt, textBytes, batch);
     // One UTF-16 unit per byte; otherwise every text is followed by a CR and contains none.
     const isAscii = text.length === textBytes;
     let begin = 0;

@@ -212,7 +212,7 @@ function asInterface(implementation: typeof EventSourceClass): EventSourceConstr
     for (const target of [implementation, prototype]) Object.defineProperty(target, name, { value, enumerable: true });
   });
   // Tells libraries that they may pass a `fetch`, as to that package's class.
-  Object.assign(implementation, { [Symbol.for("eventsource.supports-fetch-override")]: true });
+  (implementation as unknown as Record<symbol, boolean>)[Symbol.for("eventsource.supports-fetch-override")] = true;
   Object.defineProperty(prototype, Symbol.toStringTag, { value: "EventSource", configurable: true });
   Object.defineProperty(implementation, "name", { value: "EventSource", configurable: true });
   return implementation as unknown as EventSourceConstructor;

@@ -3,7 +3,7 @@
 // not made it; message-target-node.ts dispatches it.
 
 import { getEventListeners } from "node:events";
-import { type CoreEvent, nothing } from "./core.js";
+import type { CoreEvent } from "./core.js";
 import * as events from "./message.js";
 
 /** A listener that is a function without options. */
@@ -148,7 +148,7 @@ export class Message {
     return this.#batch.timeStamp;
   }
   get ports(): readonly never[] {
-    return nothing;
+    return events.ports;
   }
   get target(): EventTarget | null {
     return this.#target;

@@ -2,13 +2,16 @@
 // ten times as long as an Event's): it converts each member of a dictionary by the rules of Web IDL. So this is an Event
 // with a MessageEvent's prototype, and with its members as fields.
 
-import { type CoreEvent, nothing } from "./core.js";
+import type { CoreEvent } from "./core.js";
+
+/** A message's empty list, of a frozen kind as the platform's. */
+export const ports = /* @__PURE__ */ Object.freeze<never[]>([]) as never[];
 
 class Message extends Event {
   readonly data: string;
   readonly lastEventId: string;
   readonly origin: string;
-  readonly ports = nothing;
+  readonly ports = ports;
 
   constructor(type: string, data: string, lastEventId: string, origin: string) {
     super(type);

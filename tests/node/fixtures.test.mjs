@@ -130,3 +130,24 @@ for (const [name, { coreNow, Parser }] of Object.entries(builds)) {
     parser.close();
   });
 }
+
+for (const [name, { coreNow, Parser }] of Object.entries(builds)) {
+  test(`${name}: events are right while the core's memory grows`, () => {
+    const parsers = [new Parser(coreNow()), new Parser(coreNow())];
+    const piece = Buffer.alloc(50_000, "ab");
+    for (const parser of parsers) parser.feed(Buffer.from("data:"));
+    for (let i = 0; i < 60; i++) for (const parser of parsers) assert.deepEqual(parser.feed(piece), []);
+    for (const parser of parsers) {
+      const [{ data }, ...more] = parser.feed(Buffer.from("\n\ndata: short\n\n"));
+      assert.ok(data === "ab".repeat(1_500_000), "the long event");
+      assert.deepEqual(more.map(outputOf), [expectedOf({ type: "message", data: "short", lastEventId: "" })]);
+      parser.close();
+    }
+  });
+  test(`${name}: what a chunk without events gives is the caller's own list`, () => {
+    const parser = new Parser(coreNow());
+    parser.feed(Buffer.from("data")).push("a caller's");
+    assert.deepEqual(parser.feed(Buffer.from(":")), []);
+    parser.close();
+  });
+}
