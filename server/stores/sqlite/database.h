@@ -105,7 +105,7 @@ class SqliteStatement {
   /// Runs the statement with values for its parameters, which must stay valid until the last row.
   template <typename... Values>
   [[nodiscard]] SqliteRows operator()(const Values&... values) {
-    int index = 0;
+    [[maybe_unused]] int index = 0;  // without values
     (bind(++index, values), ...);
     return SqliteRows(handle_.get());
   }
