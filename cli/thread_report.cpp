@@ -87,13 +87,13 @@ std::optional<Json> report_on(int number, const fs::path& folder) {
   const auto stat = read_stat(folder);
   if (!stat) return std::nullopt;
   const Switches switches = read_switches(folder);
-  return Json{{"id", number},
-              {"name", stat->name},
-              {"state", describe(stat->state)},
-              {"userSeconds", stat->user_seconds},
-              {"systemSeconds", stat->system_seconds},
-              {"voluntarySwitches", switches.voluntary},
-              {"involuntarySwitches", switches.involuntary}};
+  return std::make_optional(Json{{"id", number},
+                                 {"name", stat->name},
+                                 {"state", describe(stat->state)},
+                                 {"userSeconds", stat->user_seconds},
+                                 {"systemSeconds", stat->system_seconds},
+                                 {"voluntarySwitches", switches.voluntary},
+                                 {"involuntarySwitches", switches.involuntary}});
 }
 
 }  // namespace
@@ -113,7 +113,7 @@ std::optional<Json> thread_report() {
   for (const int number : numbers) {
     if (auto thread = report_on(number, tasks / std::to_string(number))) threads.push_back(std::move(*thread));
   }
-  return Json{{"threads", std::move(threads)}, {"more", more}};
+  return std::make_optional(Json{{"threads", std::move(threads)}, {"more", more}});
 }
 
 }  // namespace millrace::cli
