@@ -53,8 +53,8 @@ void ExchangeStream::begin_body(httplib::Request& request) {
   if (auto decoder = is_one ? BodyDecoder::of(coding) : nullptr) {
     body_.decode_with(std::move(decoder));
     request.headers.erase("Content-Encoding");
-  } else if (is_one && equals_ignoring_case(coding, "identity")) {  // means no coding
-    if (kHttplibRefusesUnknownCodings) request.headers.erase("Content-Encoding");
+  } else if (is_one && equals_ignoring_case(coding, "identity")) {  // means no coding; cpp-httplib 0.29 refuses it
+    request.headers.erase("Content-Encoding");
   } else if (!is_one || (!coding.empty() && is_undone_by_httplib(coding))) {
     exchange_.body_failure = BodyFailure::kUnknownCoding;
   }
