@@ -85,7 +85,7 @@ void AnswerService::tick() {
 
 // The event with this number may have left the log while all later events of the answer are still there. Then the
 // client misses nothing, and must get no gap. The same holds for the place where the answer began.
-std::string AnswerService::place_behind(const Answer::State& answer, std::uint64_t number) {
+std::string AnswerService::place_after(const Answer::State& answer, std::uint64_t number) {
   const std::string here = number == 0 ? answer.terms().beginning : answer.id_of(number).text();
   const std::string head = hub_.cursor();  // read before the answer's number of events
   const TopicFilter filter({TopicPattern(answer.terms().topic.get())});

@@ -58,7 +58,7 @@ class AnswerService final : public std::enable_shared_from_this<AnswerService>, 
   bool request(const Answer::State& answer, AnswerRequest request);
 
   /// Returns a last event ID with which a client gets the events after this number; 0: all events.
-  std::string place_behind(const Answer::State& answer, std::uint64_t number);
+  std::string place_after(const Answer::State& answer, std::uint64_t number);
   /// Whether the answer is over, but the log no longer has its end, so that a stream of it would never end.
   bool is_lost(const Answer::State& answer);
 

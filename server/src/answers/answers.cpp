@@ -2,10 +2,14 @@
 
 #include <httplib.h>
 
-#include <charconv>
+#include <chrono>
+#include <optional>
+#include <string>
+#include <string_view>
 #include <utility>
 
 #include "answer_access.h"
+#include "answer_listening.h"
 #include "answer_service.h"
 #include "base/option_time.h"
 #include "base/random_tag.h"
@@ -57,97 +61,15 @@ void check(const AnswersOptions& options) {
           "must be at most " + std::to_string(kMaxClientNameBytes) + " bytes");
 }
 
-std::string last_event_id_of(const httplib::Request& request) {
-  std::string id = request.get_header_value(std::string(protocol::kLastEventIdHeader));
-  return !id.empty() ? id : request.get_param_value(std::string(protocol::kLastEventIdParameter));
-}
-
-// The whole of `text` as a number.
-std::optional<std::uint64_t> number_of(std::string_view text) {
-  std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (text.empty() || error != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return number;
-}
-
-Outcome outcome_of(Subscribed::Outcome outcome) {
-  switch (outcome) {
-    case Subscribed::Outcome::kOpen:
-      return Outcome::kOpen;
-    case Subscribed::Outcome::kFinished:
-      return Outcome::kWhole;
-    case Subscribed::Outcome::kHeadOnly:
-      return Outcome::kHeadOnly;
-    case Subscribed::Outcome::kInvalid:
-      return Outcome::kInvalid;
-    case Subscribed::Outcome::kDraining:
-      return Outcome::kDraining;
-    case Subscribed::Outcome::kStoreUnavailable:
-      return Outcome::kStoreUnavailable;
-    case Subscribed::Outcome::kTooMany:
-      return Outcome::kTooMany;
-  }
-  return Outcome::kInvalid;
-}
-
-// Where a listener begins.
-struct Start {
-  std::string last_event_id;
-  bool is_whole = false;  // the answer is over, and the client has all of it
-};
-
-Start start_behind(AnswerService& service, const Answer::State& answer, std::uint64_t number) {
-  if (const auto all = answer.events_when_over(); all && number >= *all) return {service.hub().cursor(), true};
-  // How far another server's answer has come is not known here.
-  if (answer.is_produced_here() && number > answer.events()) return {service.hub().cursor()};
-  return {service.place_behind(answer, number)};
-}
-
-// Options of one listener.
-struct ListenOptions {
-  std::optional<CursorForm> cursor;
-  std::string client;
-};
-
-// Opens a stream of the answer from `start` on.
-Resumed listen(AnswerService& service, const httplib::Request& request, httplib::Response& response,
-               const AnswerPtr& answer, const AnswerRight& right, Start start, ListenOptions options) {
-  response.headers.erase(std::string(protocol::kAnswerHeader));
-  response.set_header(protocol::kAnswerHeader.data(), answer->terms().id);
-  if (start.is_whole) {
-    response.status = 204;
-    return {Outcome::kWhole, "the answer is over, and the client has all of it"};
-  }
-  answer->arrived();
-  Subscribed subscribed;
-  try {
-    subscribed =
-        service.engine().streams().subscribe(request, response,
-                                             {.topics = {answer->terms().topic},
-                                              .client = std::move(options.client),
-                                              .user = right.user,
-                                              .cursor = options.cursor ? options.cursor : service.options().cursor,
-                                              .last_event_id = std::move(start.last_event_id),
-                                              .id_prefix = answer->terms().id + ':',
-                                              .retry = service.options().retry,
-                                              .lifetime = right.lifetime,
-                                              .on_close = [answer](StreamEnd) { answer->left(); }},
-                                             {.right = stream_right(service, request, *answer, right)});
-  } catch (...) {
-    answer->settled(false);
-    throw;
-  }
-  answer->settled(static_cast<bool>(subscribed));
-  return {outcome_of(subscribed.outcome), std::move(subscribed.sentence)};
-}
-
 // Opens the stream of the request that begins the answer. If it cannot, it discards the answer, which no client knows
 // yet.
 bool listen_first(AnswerService& service, const httplib::Request& request, httplib::Response& response,
                   const AnswerPtr& answer, const AnswerRight& right, const BeginOptions& options) {
   try {
-    const Start start{answer->terms().beginning};
-    if (listen(service, request, response, answer, right, start, {options.cursor, options.client})) return true;
+    const AnswerStart start{answer->terms().beginning};
+    if (listen_to_answer(service, request, response, answer, right, start, {options.cursor, options.client})) {
+      return true;
+    }
     answer->discard();
     return false;
   } catch (...) {
@@ -306,32 +228,15 @@ Resumed Answers::resume(const httplib::Request& request, httplib::Response& resp
   const AnswerAccess access = access_to_answer(*service_, request, response, id, options.user, false);
   if (access.answer == nullptr) return *access.right.refusal;
   const Answer::State& answer = *access.answer;
-  Start start;
-  const std::string last_event_id = last_event_id_of(request);
-  const std::string parameter(protocol::kStartingAfterParameter);
-  if (options.starting_after) {
-    start = start_behind(*service_, answer, *options.starting_after);
-  } else if (!last_event_id.empty()) {
-    const bool is_ours = last_event_id.starts_with(answer.terms().id + ':');
-    const auto number = number_of(is_ours ? std::string_view(last_event_id).substr(answer.terms().id.size() + 1) : "");
-    if (number || last_event_id == protocol::kEarliest) {
-      start = start_behind(*service_, answer, number.value_or(0));
-    } else {
-      start = {last_event_id};
-    }
-  } else if (request.has_param(parameter)) {
-    const auto number = number_of(request.get_param_value(parameter));
-    if (!number) {
-      return refuse_answer(request, response, 400, RefusalReason::kInvalid, Outcome::kInvalid,
-                           parameter + ": expected the number of an event, or 0 for the beginning");
-    }
-    start = start_behind(*service_, answer, *number);
-  } else {
-    start = start_behind(*service_, answer, 0);
+  std::optional<AnswerStart> start = start_of(*service_, request, answer, options.starting_after);
+  if (!start) {
+    return refuse_answer(
+        request, response, 400, RefusalReason::kInvalid, Outcome::kInvalid,
+        std::string(protocol::kStartingAfterParameter) + ": expected the number of an event, or 0 for the beginning");
   }
-  if (!start.is_whole && service_->is_lost(answer)) return refuse_as_unknown(request, response);
-  return listen(*service_, request, response, access.answer, access.right, std::move(start),
-                {options.cursor, options.client});
+  if (!start->is_whole && service_->is_lost(answer)) return refuse_as_unknown(request, response);
+  return listen_to_answer(*service_, request, response, access.answer, access.right, std::move(*start),
+                          {options.cursor, options.client});
 }
 
 namespace {
