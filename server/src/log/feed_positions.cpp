@@ -45,7 +45,7 @@ Feed::Cursor Feed::resolve(std::string_view last_event_id, const TopicFilter* fi
   }
   const auto known = filter != nullptr ? ring.find(last_event_id, *filter) : std::nullopt;
   if (state_->store == nullptr)
-    return known ? state_->behind(*known, filter, latest, head) : state_->look_up(last_event_id, filter, head, latest);
+    return known ? state_->after(*known, filter, latest, head) : state_->look_up(last_event_id, filter, head, latest);
   // Asks the store without the lock, because that may take long.
   lock.unlock();
   try {
@@ -83,15 +83,15 @@ Feed::Cursor Feed::State::look_up(std::string_view last_event_id, const TopicFil
   }
   // Another server that uses the store may be ahead of this one.
   const bool is_there = sequence && (*sequence <= head || (store != nullptr && store->catch_up(*sequence)));
-  if (!is_there) return gap_behind(0, filter, latest, head, "unknown");
-  return behind(*sequence, filter, latest, head);
+  if (!is_there) return gap_after(0, filter, latest, head, "unknown");
+  return after(*sequence, filter, latest, head);
 }
 
-Feed::Cursor Feed::State::behind(std::uint64_t sequence, const TopicFilter* filter, bool latest,
-                                 std::uint64_t head) const {
+Feed::Cursor Feed::State::after(std::uint64_t sequence, const TopicFilter* filter, bool latest,
+                                std::uint64_t head) const {
   if (sequence + 1 >= log().oldest()) return {.sequence = sequence};
   const std::uint64_t forgotten = log().forgotten();
-  if (!latest || forgotten > sequence) return gap_behind(sequence, filter, latest, head, "expired");
+  if (!latest || forgotten > sequence) return gap_after(sequence, filter, latest, head, "expired");
   return {.sequence = sequence, .state_until = head, .forgiven = forgotten};
 }
 
@@ -100,8 +100,8 @@ std::uint64_t Feed::State::before_first(std::uint64_t sequence, const TopicFilte
   return filter == nullptr ? before_oldest : std::min(log().first_after(sequence, *filter) - 1, before_oldest);
 }
 
-Feed::Cursor Feed::State::gap_behind(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head,
-                                     std::string_view reason) const {
+Feed::Cursor Feed::State::gap_after(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head,
+                                    std::string_view reason) const {
   const std::uint64_t before_oldest = log().oldest() - 1;
   if (latest) {
     return {.sequence = before_first(sequence, filter),

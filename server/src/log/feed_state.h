@@ -57,10 +57,10 @@ struct Feed::State {
   }
 
   // The position of a client that has seen everything up to `sequence`.
-  Cursor behind(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head) const;
+  Cursor after(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head) const;
   // The same for a client whose ID has expired or is unknown.
-  Cursor gap_behind(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head,
-                    std::string_view reason) const;
+  Cursor gap_after(std::uint64_t sequence, const TopicFilter* filter, bool latest, std::uint64_t head,
+                   std::string_view reason) const;
   // The sequence before the log's first event for the filter: a retained event, or its oldest entry.
   std::uint64_t before_first(std::uint64_t sequence, const TopicFilter* filter) const;
 

@@ -9,7 +9,7 @@ namespace millrace {
 namespace {
 
 // The next text in byte order.
-std::string behind(std::string_view text) {
+std::string next_text(std::string_view text) {
   return std::string(text).append(1, '\0');
 }
 
@@ -35,7 +35,7 @@ std::optional<std::string> next_candidate(std::string_view pattern, std::string_
       return candidate > topic ? candidate : past(topic, begin);
     }
     const bool topic_ends = end == topic.size();
-    if (wanted == "**" || topic_ends) return behind(topic);
+    if (wanted == "**" || topic_ends) return next_text(topic);
     if (is_last) return past(topic, end + 1);
     begin = end + 1;
     pattern.remove_prefix(wanted.size() + 1);
@@ -55,7 +55,7 @@ std::optional<std::uint64_t> oldest_holder(const TopicFilter& filter, const Next
       if (pattern.matches(holder->topic)) {
         oldest = std::min(oldest.value_or(holder->sequence), holder->sequence);
         topic = holder->topic.text();
-        publisher = behind(holder->publisher);
+        publisher = next_text(holder->publisher);
       } else {
         topic = next_candidate(pattern.view(), holder->topic.view());
         publisher.clear();

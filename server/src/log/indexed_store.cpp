@@ -313,11 +313,10 @@ std::optional<LogEntry> decode_entry(std::string_view& bytes) {
   const char* next = bytes.data();
   const char* const end = next + bytes.size();
   for (std::size_t i = 0; i < numbers.size(); ++i) {
-    const auto [behind, error] = std::from_chars(next, end, numbers[i]);
+    const auto [after, error] = std::from_chars(next, end, numbers[i]);
     const char separator = i + 1 < numbers.size() ? ' ' : '\n';
-    if (error != std::errc{} || behind == end || *behind != separator || (i != 2 && numbers[i] < 0))
-      return std::nullopt;
-    next = behind + 1;
+    if (error != std::errc{} || after == end || *after != separator || (i != 2 && numbers[i] < 0)) return std::nullopt;
+    next = after + 1;
   }
   std::array<std::string, 4> texts;
   for (std::size_t i = 0; i < texts.size(); ++i) {

@@ -69,8 +69,8 @@ class SharedEventLog final : public EventStore {
     const auto& log = writer_->log();
     epoch_ = log.epoch;
     // Numbers may have been left out, so that few entries can be far apart.
-    const std::uint64_t behind = log.entries <= preload ? log.head : preload;
-    head_ = std::max(log.oldest - 1, log.head - std::min(log.head, behind));
+    const std::uint64_t back = log.entries <= preload ? log.head : preload;
+    head_ = std::max(log.oldest - 1, log.head - std::min(log.head, back));
   }
   /// No server may still use it.
   ~SharedEventLog() override { SharedEventLog::stop(); }

@@ -279,7 +279,7 @@ std::optional<std::uint64_t> JetStreamEventLog::finished_at(const TopicFilter& f
 
 EventStore::Page JetStreamEventLog::read_after(std::uint64_t sequence, const TopicFilter& filter) const {
   const auto numbers = queries_->numbers();
-  if (const auto next = numbers->first_behind(sequence)) return {.through = *next - 1, .oldest = *next};
+  if (const auto next = numbers->first_after(sequence)) return {.through = *next - 1, .oldest = *next};
   const std::uint64_t after = numbers->in_stream(sequence);
   // The reader may already have events that on_appended has not taken yet.
   return in_log(*numbers, queries_->read_after(after, std::max(follower_->head(), after), filter));

@@ -25,9 +25,9 @@ std::optional<Version> version_in(std::string_view text) {
   const char* const end = next + text.size();
   for (int* number : {&version.major, &version.minor, &version.patch}) {
     if (number != &version.major && (next == end || *next++ != '.')) return std::nullopt;
-    const auto [behind, error] = std::from_chars(next, end, *number);
+    const auto [after, error] = std::from_chars(next, end, *number);
     if (error != std::errc{}) return std::nullopt;
-    next = behind;
+    next = after;
   }
   return version;
 }

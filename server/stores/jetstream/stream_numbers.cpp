@@ -83,19 +83,19 @@ void StreamNumbers::forget_after(std::uint64_t in_stream) {
 }
 
 std::uint64_t StreamNumbers::in_log(std::uint64_t in_stream) const {
-  const auto behind =
+  const auto last =
       std::find_if(losses_.rbegin(), losses_.rend(), [&](const StreamLoss& loss) { return loss.through < in_stream; });
-  return behind == losses_.rend() ? in_stream : behind->next + (in_stream - behind->through - 1);
+  return last == losses_.rend() ? in_stream : last->next + (in_stream - last->through - 1);
 }
 
 std::uint64_t StreamNumbers::in_stream(std::uint64_t in_log) const {
-  const auto behind =
+  const auto last =
       std::find_if(losses_.rbegin(), losses_.rend(), [&](const StreamLoss& loss) { return loss.next <= in_log; });
-  const std::uint64_t found = behind == losses_.rend() ? in_log : in_log - behind->next + behind->through + 1;
-  return behind == losses_.rbegin() ? found : std::min(found, std::prev(behind)->through);
+  const std::uint64_t found = last == losses_.rend() ? in_log : in_log - last->next + last->through + 1;
+  return last == losses_.rbegin() ? found : std::min(found, std::prev(last)->through);
 }
 
-std::optional<std::uint64_t> StreamNumbers::first_behind(std::uint64_t in_log) const {
+std::optional<std::uint64_t> StreamNumbers::first_after(std::uint64_t in_log) const {
   const std::uint64_t before = in_stream(in_log);
   if (this->in_log(before) == in_log) return std::nullopt;
   const std::uint64_t next = this->in_log(before + 1);
@@ -104,9 +104,9 @@ std::optional<std::uint64_t> StreamNumbers::first_behind(std::uint64_t in_log) c
 }
 
 std::string StreamNumbers::generation(std::uint64_t in_stream) const {
-  const auto behind =
+  const auto last =
       std::find_if(losses_.rbegin(), losses_.rend(), [&](const StreamLoss& loss) { return loss.through < in_stream; });
-  return behind == losses_.rend() ? std::string() : '.' + std::to_string(behind->next);
+  return last == losses_.rend() ? std::string() : '.' + std::to_string(last->next);
 }
 
 }  // namespace millrace

@@ -59,7 +59,7 @@ class StreamNumbers {
   std::uint64_t in_stream(std::uint64_t in_log) const;
   /// If this number is void: the number of the first entry after the loss. A reader there has seen entries that are
   /// lost, or that have another number now.
-  std::optional<std::uint64_t> first_behind(std::uint64_t in_log) const;
+  std::optional<std::uint64_t> first_after(std::uint64_t in_log) const;
 
   /// Differs for two entries that the stream has had at one sequence; empty before the first loss.
   std::string generation(std::uint64_t in_stream) const;

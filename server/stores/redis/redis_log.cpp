@@ -153,8 +153,8 @@ std::string conflict_of(const Contribution& contribution, std::string_view what)
   std::size_t publication = 0;
   std::size_t topic = 0;
   const char* const end = what.data() + what.size();
-  const auto behind = std::from_chars(what.data(), end, publication);
-  if (behind.ptr != end) std::from_chars(behind.ptr + 1, end, topic);
+  const auto after = std::from_chars(what.data(), end, publication);
+  if (after.ptr != end) std::from_chars(after.ptr + 1, end, topic);
   const Publication& refused = contribution.publications[std::min(publication, contribution.publications.size() - 1)];
   return id_conflict(refused, refused.topic_at(std::min(topic, refused.topic_count() - 1)));
 }
@@ -169,11 +169,11 @@ void RedisWriter::add_contribution(RedisWords& words, const Contribution& contri
     LogEntry first = LogEntry::of(log_.epoch, 1, publication, {});
     const bool is_event = publication.kind == Kind::kEvent;
     const bool is_numbered = is_event && first.publisher_id.empty();
-    std::string behind;
+    std::string after;
     if (is_numbered) {
       const LogEntry second = LogEntry::of(log_.epoch, 2, publication, {});
       const auto differs = std::mismatch(first.payload.begin(), first.payload.end(), second.payload.begin()).first;
-      behind.assign(differs + 1, first.payload.end());
+      after.assign(differs + 1, first.payload.end());
       first.payload.erase(differs, first.payload.end());
     }
     words.push_back(std::to_string(static_cast<int>(publication.kind)));
@@ -183,7 +183,7 @@ void RedisWriter::add_contribution(RedisWords& words, const Contribution& contri
     words.emplace_back(publication.retain && is_event ? "retain" : "");
     words.emplace_back(is_numbered ? "numbered" : "");
     words.push_back(std::move(first.payload));
-    words.push_back(std::move(behind));
+    words.push_back(std::move(after));
   }
 }
 

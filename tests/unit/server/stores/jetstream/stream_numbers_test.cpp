@@ -19,7 +19,7 @@ TEST(StreamNumbers, AreTheStreamsWithoutALoss) {
   for (const std::uint64_t number : {std::uint64_t{0}, std::uint64_t{1}, std::uint64_t{7}, UINT64_MAX}) {
     EXPECT_EQ(numbers.in_log(number), number);
     EXPECT_EQ(numbers.in_stream(number), number);
-    EXPECT_FALSE(numbers.first_behind(number));
+    EXPECT_FALSE(numbers.first_after(number));
   }
   EXPECT_EQ(numbers.text(), "");
   EXPECT_EQ(numbers.generation(7), "");
@@ -35,9 +35,9 @@ TEST(StreamNumbers, AreNewAfterALoss) {
   EXPECT_EQ(numbers.in_stream(1'009), 20U);
   for (const std::uint64_t lost : {11U, 500U, 998U}) {
     EXPECT_EQ(numbers.in_stream(lost), 10U) << lost;
-    EXPECT_EQ(numbers.first_behind(lost), 1'000U) << lost;
+    EXPECT_EQ(numbers.first_after(lost), 1'000U) << lost;
   }
-  for (const std::uint64_t there : {9U, 10U, 999U, 1'000U, 1'001U}) EXPECT_FALSE(numbers.first_behind(there)) << there;
+  for (const std::uint64_t there : {9U, 10U, 999U, 1'000U, 1'001U}) EXPECT_FALSE(numbers.first_after(there)) << there;
   EXPECT_NE(numbers.generation(11), numbers.generation(10));
 }
 
@@ -56,7 +56,7 @@ TEST(StreamNumbers, KeepSeveralLosses) {
   EXPECT_EQ(numbers.in_log(30), 1'019U);
   EXPECT_EQ(numbers.in_log(31), 9'000U);
   EXPECT_EQ(numbers.in_stream(5'000), 30U);
-  EXPECT_EQ(numbers.first_behind(5'000), 9'000U);
+  EXPECT_EQ(numbers.first_after(5'000), 9'000U);
   EXPECT_EQ(StreamNumbers::parse(numbers.text()).text(), numbers.text());
   EXPECT_EQ(StreamNumbers::parse(numbers.text()).in_log(31), 9'000U);
   numbers.forget_after(34);
