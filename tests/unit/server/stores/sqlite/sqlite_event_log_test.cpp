@@ -9,18 +9,14 @@
 #include <chrono>
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <random>
 #include <string>
 #include <thread>
 #include <utility>
 #include <vector>
 
-#include "eventually.h"
-#include "scripted_outlet.h"
+#include "sqlite_event_log_test.h"
 #include "stores/sqlite/database.h"
-#include "stores/sqlite/schema.h"
-#include "temporary_folder.h"
 
 namespace millrace::test {
 namespace {
@@ -28,63 +24,6 @@ namespace {
 using ::testing::HasSubstr;
 
 constexpr std::uint64_t kNow = UINT64_MAX;
-
-class SqliteEventLogTest : public ::testing::Test {
- protected:
-  SqliteEventLog& open(const StoreBounds& bounds = {}, StoreSync sync = StoreSync::kNormal) {
-    log_.reset();
-    log_ = std::make_unique<SqliteEventLog>(
-        SqliteEventLog::Options{.path = file_,
-                                .sync = sync,
-                                .bounds = bounds,
-                                .new_epoch = "epoch" + std::to_string(++opened_),
-                                .clock = [this] { return std::chrono::system_clock::time_point{now_}; }});
-    log_->start({.on_appended =
-                     [this](std::span<const LogEntry> entries) {
-                       for (const LogEntry& entry : entries) delivered_.push_back(entry.sequence);
-                     },
-                 .on_status = [](const StoreStatus&) {}});
-    return *log_;
-  }
-
-  std::uint64_t append(std::string_view data = "x", EventId id = {}, Topic topic = "a") {
-    return append({.topic = topic, .event = {.data = data, .id = id}});
-  }
-  std::uint64_t append(const Publication& publication) {
-    std::uint64_t sequence = 0;
-    log_->append({&publication, 1}, {&sequence, 1});
-    return sequence;
-  }
-
-  // Why it cannot be opened.
-  std::string refusal() {
-    try {
-      open();
-    } catch (const std::runtime_error& error) {
-      return error.what();
-    }
-    return "opened";
-  }
-
-  std::vector<std::uint64_t> everything() {
-    std::vector<std::uint64_t> sequences;
-    for (std::uint64_t seen = log_->oldest() - 1; seen < log_->head();) {
-      const auto page = log_->read_after(seen, *filter_for({"**"}));
-      for (const LogEntry& entry : page.entries) sequences.push_back(entry.sequence);
-      seen = page.through;
-    }
-    return sequences;
-  }
-
-  std::uint64_t file_bytes() const { return std::filesystem::file_size(file_); }
-
-  TemporaryFolder folder_;
-  const std::string file_ = folder_.path("log");
-  int opened_ = 0;
-  std::chrono::milliseconds now_{1'000'000};
-  std::vector<std::uint64_t> delivered_;
-  std::unique_ptr<SqliteEventLog> log_;
-};
 
 TEST_F(SqliteEventLogTest, GoesOnWhereItWasWhenItIsOpenedAgain) {
   open();
@@ -172,27 +111,6 @@ TEST_F(SqliteEventLogTest, DeliversInOneOrderBeforeAppendReturnsAndCommitsTogeth
   for (std::size_t i = 0; i < delivered_.size(); ++i) ASSERT_EQ(delivered_[i], i + 1);
   EXPECT_EQ(everything(), delivered_);
   EXPECT_LT(log_->statistics().commits, std::uint64_t{kThreads} * kEach);
-}
-
-TEST_F(SqliteEventLogTest, BringsAnOlderFileUpToDate) {
-  {
-    SqliteDatabase old(file_, SqliteDatabase::Mode::kWrite);
-    create_schema(old, 1);
-    old.execute("INSERT INTO meta VALUES ('epoch', 'old')");
-    old.execute("INSERT INTO entries VALUES (7, 'a', 0, 'seven', 1000, CAST('id: seven' || char(10, 10) AS BLOB))");
-    old.execute("INSERT INTO entries VALUES (8, 'a', 1, NULL, 1000, NULL)");
-  }
-  SqliteEventLog& log = open();
-  EXPECT_EQ(log.epoch(), "old");
-  EXPECT_EQ(log.head(), 8u);
-  EXPECT_EQ(log.oldest(), 7u);
-  EXPECT_EQ(log.find("seven", *filter_for({"*"})), 7u);
-  EXPECT_EQ(log.finished_at(*filter_for({"a"}), kNow), 8u);
-  EXPECT_EQ(append(), 9u);
-  log_.reset();
-  SqliteDatabase file(file_, SqliteDatabase::Mode::kRead);
-  EXPECT_EQ(file.number("PRAGMA user_version"), kSqliteSchemaVersion);
-  EXPECT_EQ(file.number("SELECT count(*) FROM sqlite_schema WHERE name = 'finishes'"), 1);
 }
 
 // --- Newest events: the file's table of them is behind the log
@@ -293,55 +211,6 @@ TEST_F(SqliteEventLogTest, WritesTwoPagesForAnEvent) {
   for (std::uint64_t i = 0; i < kEvents; ++i) append();
   constexpr std::uint64_t kPage = 4096 + 24;
   EXPECT_LE((log_bytes() - before) / kPage, kEvents * 2 + kEvents / 10);
-}
-
-// As the fifth version left it: each retained event in one row, found by its sequence.
-TEST_F(SqliteEventLogTest, KeepsWhatAnOlderFileRetains) {
-  {
-    SqliteDatabase old(file_, SqliteDatabase::Mode::kWrite);
-    create_schema(old, 5);
-    old.execute("INSERT INTO meta VALUES ('epoch', 'old')");
-    old.execute(
-        "INSERT INTO retained (sequence, topic, publisher_id, published, payload, publisher)"
-        " VALUES (3, 'b', 'mine', 1000, CAST('id: mine' || char(10) || 'data: x' || char(10, 10) AS BLOB), '*')");
-    old.execute("INSERT INTO meta VALUES ('head', 9)");
-  }
-  SqliteEventLog& log = open();
-  const auto page = log.read_newest(0, 9, *filter_for({"**"}), EventStore::Topics::kGoingOn);
-  ASSERT_EQ(page.entries.size(), 1u);
-  EXPECT_EQ(page.entries[0].sequence, 3u);
-  EXPECT_EQ(page.entries[0].payload, "id: mine\ndata: x\n\n");
-  EXPECT_EQ(append("again", "mine", "b"), 0u);
-  const std::vector<Topic> further{"b"};
-  append({.topic = "c", .further_topics = further, .event = {.data = "y"}, .retain = true});
-  EXPECT_EQ(log.read_newest(0, log.head(), *filter_for({"**"}), EventStore::Topics::kGoingOn).entries.size(), 1u);
-}
-
-// As the second version left it: IDs were the log's, or with their topic before them that topic's own.
-TEST_F(SqliteEventLogTest, FindsTheIdsOfAnOlderFile) {
-  {
-    SqliteDatabase old(file_, SqliteDatabase::Mode::kWrite);
-    create_schema(old, 2);
-    old.execute("INSERT INTO meta VALUES ('epoch', 'old')");
-    old.execute("INSERT INTO entries VALUES (1, 'a', 0, 'one', 1000, CAST('id: one' || char(10, 10) AS BLOB))");
-    old.execute(
-        "INSERT INTO entries VALUES (2, 'users/ada', 0, 'users/ada' || char(10) || 'one', 1000,"
-        " CAST('id: one' || char(10, 10) AS BLOB))");
-    old.execute("INSERT INTO entries VALUES (3, 'a', 0, NULL, 1000, CAST('id: old-3' || char(10, 10) AS BLOB))");
-  }
-  SqliteEventLog& log = open();
-  EXPECT_EQ(log.find("one", *filter_for({"a"})), 1u);
-  EXPECT_EQ(log.find("one", *filter_for({"users/ada"})), 2u);
-  EXPECT_EQ(log.find("one", *filter_for({"users/*"})), 2u);
-  EXPECT_FALSE(log.find("one", *filter_for({"b"})));
-  EXPECT_EQ(append("again", "one"), 0u) << "sent again, after the program has changed";
-  EXPECT_EQ(append("again", "one", "users/ada"), 0u);
-  EXPECT_EQ(append("x", "one", "b"), 4u);
-  const auto page = log.read_after(0, *filter_for({"**"}));
-  ASSERT_EQ(page.entries.size(), 4u);
-  EXPECT_EQ(page.entries[1].publisher_id, "one");
-  EXPECT_EQ(page.entries[1].payload, "id: one\n\n");
-  EXPECT_EQ(page.entries[2].publisher_id, "");
 }
 
 TEST_F(SqliteEventLogTest, NeverGivesASequenceTwiceThoughAPowerCutTookItBack) {
