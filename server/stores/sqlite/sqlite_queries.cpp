@@ -22,7 +22,6 @@ Publication::Kind publication_kind(SqliteKind kind) {
 
 }  // namespace
 
-// NOLINTNEXTLINE(readability-function-size): a statement for each query
 SqliteQueries::SqliteQueries(SqliteDatabase& database)
     : database_(database),
       find_(database,
