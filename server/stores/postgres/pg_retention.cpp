@@ -1,5 +1,6 @@
 // Which entries a log in PostgreSQL keeps: the newest within its bounds, and beyond them its retained events.
 #include <algorithm>
+#include <cstddef>
 #include <optional>
 #include <string_view>
 #include <vector>
@@ -68,6 +69,7 @@ void PgWriter::release_retained(const PgBatch& batch) {
   if (rows.size() == 0) return;
   release(rows);
   std::vector<std::uint64_t> events;
+  events.reserve(static_cast<std::size_t>(rows.size()));
   for (int row = 0; row < rows.size(); ++row) events.push_back(rows.number(row, 1));
   connection_.run(kForgetTopics, PgParams().numbers(events).number(log_.oldest));
   connection_.run(kReleaseEvents, PgParams().numbers(events));
