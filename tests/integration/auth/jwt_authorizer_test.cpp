@@ -291,6 +291,8 @@ TEST(JwtAuthorizer, RefusesKeysThatAreWeakOrOfAnotherKind) {
   };
   EXPECT_EQ(complaint_about_pem(TokenSigner::rs256(1024).public_pem()),
             "public_key_file: an RSA key is shorter than 2048 bits");
+  EXPECT_EQ(complaint_about_set(json{{"keys", {TokenSigner::rs256(1024).jwk()}}}.dump()),
+            "jwks_file: an RSA key is shorter than 2048 bits");
   EXPECT_NE(complaint_about_pem(TokenSigner::es256("P-384").public_pem()).find("P-256"), std::string::npos);
   EXPECT_NE(complaint_about_set("[]").find("not a JSON Web Key Set"), std::string::npos);
   EXPECT_NE(complaint_about_set("{").find("not a JSON Web Key Set"), std::string::npos);
