@@ -305,7 +305,7 @@ TEST(EventSourceStream, ReconnectsThoughItsTimeHasComeWhileAListenerWasBusy) {
 
 TEST(EventSourceStream, ReconnectsWhenWhatAnswersSpeaksNoHttp) {
   std::string headers;
-  for (int i = 0; i < 9; ++i) headers += "X: " + std::string(8'000, 'x') + "\r\n";
+  for (int i = 0; i < 10; ++i) headers += "X: " + std::string(8'000, 'x') + "\r\n";  // libcurl 8.22 keeps the last line
   const Lines answers = {
       "SSH-2.0-OpenSSH_9.2\r\n",
       "HTTP/1.1 200 OK\r\n" + headers,
