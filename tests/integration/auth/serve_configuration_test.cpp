@@ -94,7 +94,7 @@ TEST(Configuration, NamesThePlaceOfAValueThatTheLibraryRefuses) {
 }
 
 TEST(Configuration, SuggestsTheNearestFlagAndCommand) {
-  EXPECT_CONTAINS(run_program({"serve", "--prot", "1"}).errors, "--prot; did you mean --port?\n");
+  EXPECT_CONTAINS(run_program({"serve", "--prot", "1"}).errors, "; did you mean --port?\n");
   EXPECT_CONTAINS(run_program({"serve", "--prot=1"}).errors, "; did you mean --port?\n");
   EXPECT_CONTAINS(run_program({"srve"}).errors, "srve; did you mean serve?\n");
   EXPECT_CONTAINS(run_program({"serve", "--xyzzy"}).errors, "--xyzzy; see millrace serve --help\n");
