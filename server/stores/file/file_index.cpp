@@ -78,13 +78,13 @@ void FileIndex::add_retained(const LogEntry& entry) {
 }
 
 FileIndex::TopicNumber FileIndex::number_of(const std::string& topic) {
-  if (const auto known = numbers_.find(std::string_view(topic)); known != numbers_.end()) return *known;
+  if (const auto known = numbers_->find(topic)) return *known;
   const bool is_reused = !free_numbers_.empty();
   const TopicNumber number = is_reused ? free_numbers_.back() : static_cast<TopicNumber>(topics_->size());
   if (number > kTopicMask) throw StoreUnavailable("it has 536870912 topics, the most that it can have");
   if (!is_reused) topics_->emplace_back();
   (*topics_)[number].name = OwnedTopic::parse(topic).value();
-  numbers_.insert(number);
+  numbers_->insert(number, topic);
   if (is_reused) free_numbers_.pop_back();
   name_bytes_ += heap_bytes(topic);
   return number;
@@ -161,7 +161,7 @@ void FileIndex::forget_if_empty(TopicNumber number) {
   TopicLife& topic = (*topics_)[number];
   if (topic.entries > 0 || topic.state.retained != 0) return;
   free_numbers_.push_back(number);
-  numbers_.erase(number);
+  numbers_->erase(number, topic.name.view());
   name_bytes_ -= heap_bytes(topic.name.view());
   topic = {};
 }
@@ -230,7 +230,7 @@ std::size_t FileIndex::memory() const {
   constexpr std::size_t kFinish = 64;
   constexpr std::size_t kSeveralTopics = 160;
   constexpr std::size_t kEntry = sizeof(Slot) * 3 / 2;  // vectors grow by half of what they hold, on average
-  return static_cast<std::size_t>(entries_) * kEntry + numbers_.size() * kTopic + name_bytes_ +
+  return static_cast<std::size_t>(entries_) * kEntry + numbers_->size() * kTopic + name_bytes_ +
          holders_.size() * kHolder + holder_bytes_ + finishes_.size() * kFinish + several_.size() * kSeveralTopics;
 }
 
@@ -240,8 +240,8 @@ std::vector<FileIndex::TopicNumber> FileIndex::topics_of(const Slot& slot, std::
 }
 
 const FileIndex::TopicLife* FileIndex::life_of(std::string_view topic) const {
-  const auto found = numbers_.find(topic);
-  return found == numbers_.end() ? nullptr : &(*topics_)[*found];
+  const auto found = numbers_->find(topic);
+  return found ? &(*topics_)[*found] : nullptr;
 }
 
 const TopicState* FileIndex::state_of(std::string_view topic) const {

@@ -15,12 +15,11 @@
 #include <string>
 #include <string_view>
 #include <tuple>
-#include <unordered_set>
 #include <vector>
 
-#include "base/string_map.h"
 #include "log_format.h"
 #include "millrace/server/event_store.h"
+#include "topic_numbers.h"
 
 namespace millrace {
 
@@ -156,21 +155,6 @@ class FileIndex {
   };
   // A deque, because to move very many topics would hold publishers up.
   using TopicLives = std::deque<TopicLife>;
-  // Finds a topic's number by its name, of which there is one copy.
-  struct NameHash {
-    using is_transparent = void;
-    std::size_t operator()(std::string_view name) const { return StringHash()(name); }
-    std::size_t operator()(TopicNumber number) const { return StringHash()((*topics)[number].name.view()); }
-    const TopicLives* topics;
-  };
-  struct NameEqual {
-    using is_transparent = void;
-    bool operator()(TopicNumber one, TopicNumber other) const { return one == other; }
-    bool operator()(TopicNumber one, std::string_view name) const { return (*topics)[one].name.view() == name; }
-    bool operator()(std::string_view name, TopicNumber one) const { return (*topics)[one].name.view() == name; }
-    const TopicLives* topics;
-  };
-  using TopicNumbers = std::unordered_set<TopicNumber, NameHash, NameEqual>;
   struct Retained {
     LogEntry entry;
     std::size_t topics = 0;  // that retain it
@@ -207,7 +191,7 @@ class FileIndex {
   std::uint64_t oldest_ = 0;  // while there are entries
   std::uint64_t entries_ = 0;
   std::unique_ptr<TopicLives> topics_ = std::make_unique<TopicLives>();  // at an address that stays
-  TopicNumbers numbers_{0, NameHash{topics_.get()}, NameEqual{topics_.get()}};
+  std::unique_ptr<TopicNumbers<TopicLives>> numbers_ = std::make_unique<TopicNumbers<TopicLives>>(*topics_);
   std::vector<TopicNumber> free_numbers_;
   std::size_t name_bytes_ = 0;                                 // of topics with a number, beyond the strings themselves
   std::map<std::uint64_t, std::vector<TopicNumber>> several_;  // of events of several topics

@@ -35,8 +35,8 @@ std::optional<std::uint64_t> FileIndex::finished_at(const TopicFilter& filter, s
   if (!filter.is_literal()) return std::nullopt;
   std::uint64_t last = 0;
   for (const TopicPattern& pattern : filter.patterns()) {
-    const auto number = numbers_.find(pattern.view());
-    if (number == numbers_.end()) return std::nullopt;
+    const auto number = numbers_->find(pattern.view());
+    if (!number) return std::nullopt;
     const auto first = finishes_.lower_bound({*number, seen});
     const bool is_found = first != finishes_.end() && first->first == *number;
     if (filter.patterns().size() == 1 && is_found) return first->second;
@@ -53,8 +53,7 @@ class FileIndex::Wanted {
   Wanted(const FileIndex& index, const TopicFilter& filter) : index_(index), is_literal_(filter.is_literal()) {
     if (!is_literal_) return;
     for (const TopicPattern& pattern : filter.patterns()) {
-      const auto number = index.numbers_.find(pattern.view());
-      if (number != index.numbers_.end()) numbers_.push_back(*number);
+      if (const auto number = index.numbers_->find(pattern.view())) numbers_.push_back(*number);
     }
     std::sort(numbers_.begin(), numbers_.end());
     for (const TopicNumber number : numbers_) bits_ |= bit(number);
