@@ -67,7 +67,7 @@ class Served final : public httplib::Server {
   RetrySpread retry_spread_{1};
   Teller streams_{hub_, options_, retry_spread_, {}};
   EventRoutes routes_{hub_, options_, admission_, rights_, streams_};
-  DirectRequests direct_{routes_, [](int, RefusalReason) {}};
+  DirectRequests direct_{routes_, [](int, RefusalReason) {}, [](const auto&) { return false; }};
   DownloadGate downloads_{1};
   std::optional<HttplibBridge> bridge_;
 };

@@ -12,6 +12,14 @@ bool LoopCommits::add(std::unique_ptr<CommitQueue::Job> job) {
   return true;
 }
 
+bool LoopCommits::add_at_once(std::unique_ptr<CommitQueue::Job>& job) {
+  CommitQueue::Jobs one(1);
+  if (queue_ == nullptr || !queue_->announce()) return false;
+  one.front() = std::move(job);
+  queue_->add(one);
+  return true;
+}
+
 void LoopCommits::pass_on() {
   if (!added_.empty()) queue_->add(added_);
 }

@@ -23,6 +23,9 @@ class LoopCommits final : private CommitQueue::Source {
   /// Takes a job, which pass_on() passes on. Returns false, without having used it, if it cannot be committed any more.
   [[nodiscard]] bool add(std::unique_ptr<CommitQueue::Job> job);
 
+  /// Takes a job that no other of its turn waits for. Likewise; any thread.
+  [[nodiscard]] bool add_at_once(std::unique_ptr<CommitQueue::Job>& job);
+
   /// Finishes the jobs that are committed.
   void finish_committed();
 

@@ -101,7 +101,9 @@ Engine::Engine(httplib::Server& server, const ServerOptions& options, Feed* shar
                      {.find = [this](const StreamName& name) { return loops_.named_stream(name); },
                       .change = [this](const TopicChange& change) { return loops_.change_topics(change); }}),
       guarded_(server, admission_),
-      direct_(routes_, [this](int status, RefusalReason reason) { refusals_.add(status, reason); }),
+      direct_(
+          routes_, [this](int status, RefusalReason reason) { refusals_.add(status, reason); },
+          [this](std::function<void()> task) { return workers_.enqueue(std::move(task)); }),
       tls_(tls_context(options_, [this](const std::string& notice) { notify_of_tls(notice); })),
       presence_(options.streams.presence ? std::make_unique<Presence>() : nullptr),
       webhooks_(webhook_sender()) {}

@@ -74,7 +74,7 @@ void HttplibBridge::serve(Exchange& exchange) const {
   const bool last_request = exchange.is_last() || exchange.head.chunked;
   try {
     served = process_request(server_, stream, last_request,
-                             [&](httplib::Request& request) { attach(request, exchange, &stream); });
+                             [&](httplib::Request& request) { attach(request, exchange, &stream, true); });
   } catch (const ExpectationFailed&) {
     exchange.output.append(error_response({417, "the server does not meet the request's Expect header"}));
   } catch (...) {
@@ -97,10 +97,10 @@ void HttplibBridge::serve(Exchange& exchange) const {
                         !stream.is_websocket() && stream.is_body_here();
 }
 
-void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream) {
+void HttplibBridge::attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream, bool is_for_worker) {
   request.response_handler = ExchangeReference{&exchange, stream};
   put_in_order(request.headers);
-  if (exchange.tls != nullptr) add_certificate(request, *exchange.tls, stream != nullptr && !exchange.head.is_http2);
+  if (exchange.tls != nullptr) add_certificate(request, *exchange.tls, is_for_worker && !exchange.head.is_http2);
   if (stream != nullptr) stream->begin_body(request);
   if (exchange.head.last_event_id.empty()) return;
   // cpp-httplib percent-decodes header values; handlers must get the ID as sent.

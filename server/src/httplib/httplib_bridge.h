@@ -30,8 +30,8 @@ class HttplibBridge {
   void serve(Exchange& exchange) const;
 
   /// Attaches `exchange` to `request`, and gives the request its last event ID. `stream` supplies the body; null if the
-  /// body has been read.
-  static void attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream);
+  /// body has been read. Code that a worker runs may also use the connection's TLS.
+  static void attach(httplib::Request& request, Exchange& exchange, ExchangeStream* stream, bool is_for_worker);
 
   /// The exchange of a request whose handler runs. Throws std::logic_error for any other request.
   static Exchange& exchange_of(const httplib::Request& request);

@@ -86,12 +86,13 @@ void DirectRequests::start(httplib::Server& server, const std::vector<std::strin
   default_headers_ = insides.default_headers;
   keep_alive_ = keep_alive_terms(insides);
   has_websockets_ = insides.has_websockets;
-  max_body_bytes_ = std::min<std::uint64_t>(insides.max_body_bytes, kMaxDirectBodyBytes);
-  shows_addresses_ = options.authorizer != nullptr && options.authorizer->reads_addresses();
-  const bool may_block = options.authorizer != nullptr && options.authorizer->may_block();
+  max_body_bytes_ =
+      std::min<std::uint64_t>(insides.max_body_bytes, waits_for_store_ ? kMaxBufferedBodyBytes : kMaxDirectBodyBytes);
+  may_block_ = options.authorizer != nullptr && options.authorizer->may_block();
+  shows_addresses_ = options.authorizer != nullptr && (may_block_ || options.authorizer->reads_addresses());
   const bool runs_user_code =
       insides.has_hooks || insides.error != nullptr || insides.exception.target<FailureHandler>() == nullptr;
-  if (runs_user_code || may_block) return;
+  if (runs_user_code || (may_block_ && !waits_for_store_)) return;
   const RouteTable routes(server);
   for (const std::string& path : paths) {
     if (!is_literal(path)) continue;
@@ -113,7 +114,8 @@ bool DirectRequests::takes(const Exchange& exchange, std::string_view method, st
 }
 
 // Returns false if cpp-httplib must read the request.
-bool DirectRequests::read(Exchange& exchange, std::string_view bytes, httplib::Request& request) const {
+bool DirectRequests::read(Exchange& exchange, std::string_view bytes, httplib::Request& request,
+                          bool is_for_worker) const {
   const std::string_view head = bytes.substr(0, exchange.head.bytes);
   const std::size_t line_end = head.find("\r\n");
   const auto line = read_request_line(head.substr(0, line_end));
@@ -127,7 +129,7 @@ bool DirectRequests::read(Exchange& exchange, std::string_view bytes, httplib::R
   request.version = kVersion;
   if (!line->query.empty()) read_query(line->query, request.params);
   if (shows_addresses_) set_addresses(request, exchange);
-  HttplibBridge::attach(request, exchange, nullptr);
+  HttplibBridge::attach(request, exchange, nullptr, is_for_worker);
   return true;
 }
 
@@ -180,7 +182,7 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
         response_(direct.empty_response()) {}
 
   /// Returns false if a worker must answer.
-  bool read() { return direct_.read(*exchange_, exchange_->input, request_); }
+  bool read(bool is_for_worker) { return direct_.read(*exchange_, exchange_->input, request_, is_for_worker); }
 
   /// Returns false if there is nothing to publish: the response is complete.
   bool plan() {
@@ -214,7 +216,16 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
     answer();
   }
 
-  /// Completes the exchange with the response.
+  /// Completes the exchange with the response, which needs no commit, on the loop.
+  static void answer_later(std::unique_ptr<LatePublish> late) {
+    ConnectionLoop& loop = late->loop();
+    loop.defer([late = std::shared_ptr<LatePublish>(std::move(late))] { late->answer(); });
+  }
+
+  ConnectionLoop& loop() const { return exchange_->loop; }
+
+ private:
+  // Completes the exchange with the response.
   void answer() {
     static_cast<void>(exchange_->share.resize(exchange_->input.size()));  // less always fits
     exchange_->consumed = exchange_->head.bytes + static_cast<std::size_t>(exchange_->head.content_length);
@@ -222,7 +233,6 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
     exchange_->connection.finish(*exchange_);
   }
 
- private:
   // Many small events take many times the bytes of their request while they wait.
   bool hold() {
     if (exchange_->share.resize(exchange_->input.size() + plan_.bytes())) return true;
@@ -240,15 +250,34 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
   std::exception_ptr failure_;
 };
 
+bool DirectRequests::needs_worker(std::string_view body) const {
+  return may_block_ || body.size() > kMaxDirectBodyBytes || publish_work(body) > kMaxDirectWork;
+}
+
 bool DirectRequests::publish_later(const std::shared_ptr<Exchange>& exchange) const {
   if (!waits_for_store_ || exchange->is_upload()) return false;
-  if (publish_work(body_of(*exchange, exchange->input)) > kMaxDirectWork) return false;
+  const bool is_for_worker = needs_worker(body_of(*exchange, exchange->input));
   auto late = std::make_unique<LatePublish>(*this, exchange);
-  if (!late->read()) return false;
+  if (!late->read(is_for_worker)) return false;
+  if (is_for_worker) return plan_on_worker(std::move(late));
   if (late->plan()) return exchange->loop.commits().add(std::move(late));
   // Not here: the connection is still busy with passing the request on.
-  exchange->loop.defer([late = std::shared_ptr<LatePublish>(std::move(late))] { late->answer(); });
+  LatePublish::answer_later(std::move(late));
   return true;
+}
+
+// A task must be copyable, and a job is not.
+bool DirectRequests::plan_on_worker(std::unique_ptr<LatePublish> late) const {
+  return run_on_worker_([held = std::make_shared<std::unique_ptr<LatePublish>>(std::move(late))] {
+    std::unique_ptr<LatePublish>& one = *held;
+    if (!one->plan()) return LatePublish::answer_later(std::move(one));
+    ConnectionLoop& loop = one->loop();
+    std::unique_ptr<CommitQueue::Job> job = std::move(one);
+    // The queue stops only after the workers.
+    const bool is_added = loop.commits().add_at_once(job);
+    assert(is_added);
+    static_cast<void>(is_added);
+  });
 }
 
 }  // namespace millrace

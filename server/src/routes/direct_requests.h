@@ -31,6 +31,7 @@ namespace millrace {
 inline constexpr std::size_t kMaxDirectBodyBytes = 64 * 1024;
 
 /// Most work on a publish request (publish_work()) that a loop does itself: more, in events or bytes, goes to a worker.
+/// With a store it only reads the request there: no worker waits for a commit.
 inline constexpr std::size_t kMaxDirectWork = 64 * 1024;
 
 static_assert(kMaxDirectBodyBytes <= kMaxBufferedBodyBytes);  // a loop collects the body that it answers
@@ -40,8 +41,12 @@ class DirectRequests {
   /// Called with an answer's status, and the reason if it is an error. On any thread.
   using Count = std::function<void(int status, RefusalReason reason)>;
 
+  /// Runs a task on a worker. Returns false if the workers have too much to do. Never waits.
+  using RunOnWorker = std::function<bool(std::function<void()>)>;
+
   /// All arguments must outlive it.
-  DirectRequests(const EventRoutes& routes, Count count) : routes_(routes), count_(std::move(count)) {}
+  DirectRequests(const EventRoutes& routes, Count count, RunOnWorker run_on_worker)
+      : routes_(routes), count_(std::move(count)), run_on_worker_(std::move(run_on_worker)) {}
 
   /// Determines for which of the `paths` of events routes a loop may answer, as the server is set up now.
   void start(httplib::Server& server, const std::vector<std::string>& paths, const ServerOptions& options);
@@ -50,22 +55,27 @@ class DirectRequests {
   /// having done anything, if a worker must answer.
   bool serve(Exchange& exchange, std::string_view request) const;
 
-  /// Takes a publish request whose events a store keeps: finishes the exchange when they are committed. On the loop's
-  /// thread. Returns false, without having done anything, if a worker must answer.
+  /// Takes a publish request whose events a store keeps: finishes the exchange when they are committed. What may block
+  /// or take long before that, a worker does. On the loop's thread. Returns false, without having done anything, if a
+  /// worker must answer.
   bool publish_later(const std::shared_ptr<Exchange>& exchange) const;
 
  private:
   class LatePublish;
 
   bool takes(const Exchange& exchange, std::string_view method, std::string_view path) const;
-  bool read(Exchange& exchange, std::string_view bytes, httplib::Request& request) const;
+  bool read(Exchange& exchange, std::string_view bytes, httplib::Request& request, bool is_for_worker = false) const;
+  bool needs_worker(std::string_view body) const;
+  bool plan_on_worker(std::unique_ptr<LatePublish> late) const;
   httplib::Response empty_response() const;
   void fail(const httplib::Request& request, httplib::Response& response, const std::exception_ptr& failure) const;
   void write(httplib::Response& response, Exchange& exchange) const;
 
   const EventRoutes& routes_;
   const Count count_;
+  const RunOnWorker run_on_worker_;
   bool waits_for_store_ = false;
+  bool may_block_ = false;  // the authorizer
   std::vector<std::string> get_paths_;
   std::vector<std::string> post_paths_;
   httplib::Headers default_headers_;

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "millrace/server/function_authorizer.h"
 #include "millrace/server/key_authorizer.h"
 #include "raw_client.h"
 #include "running_server.h"
@@ -140,6 +141,43 @@ TEST_F(PublishingToAStore, HoldsNoWorker) {
   disk.release();
   for (const auto& publisher : publishers) EXPECT_EQ(publisher->read_response().status, 200);
   for (int i = 0; i < 5; ++i) EXPECT_EQ(stream.next_data(), "x");
+}
+
+// A loop does not do so much at once, so the only worker does it, and is free again before the commit.
+TEST_F(PublishingToAStore, HoldsNoWorkerWithLongRequests) {
+  const RunningServer server(options(), with_operations);
+  auto disk = disk_->hold();
+  auto publishers = send(server, 2,
+                         post("/events", event("a", R"(,"event":")" + std::string(100, 'e') + '"') + "\n" +
+                                             R"({"topic":"a","data":")" + std::string(70'000, 'y') + "\"}"));
+  std::string lines;
+  for (int i = 0; i < 2'000; ++i) lines += event("a") + "\n";
+  auto more = send(server, 2, post("/events", lines));
+  ASSERT_TRUE(eventually([&] { return waiting(server) == "4"; })) << waiting(server);
+  StreamClient stream(server.port(), "/events?topic=a");
+  disk.release();
+  for (const auto& publisher : publishers) EXPECT_EQ(publisher->read_response().status, 200);
+  for (const auto& publisher : more) EXPECT_EQ(publisher->read_response().status, 200);
+  EXPECT_EQ(log_->statistics().entries, 2u * 2 + 2u * 2'000);
+}
+
+// Such as one that checks signatures.
+TEST_F(PublishingToAStore, HoldsNoWorkerWithAnAuthorizerThatMayBlock) {
+  ServerOptions asking = options();
+  asking.authorizer = std::make_shared<FunctionAuthorizer>(
+      [](const httplib::Request& request, Authorizer::Action action, const TopicPatterns&) -> Authorizer::Decision {
+        if (action == Authorizer::Action::kPublish && request.get_header_value("Token") != "good")
+          return Authorizer::Decision::forbidden("a good token is missing");
+        return Authorizer::Decision::allow();
+      });
+  const RunningServer server(asking, with_operations);
+  auto disk = disk_->hold();
+  auto publishers = send(server, 3, post("/events", event("a"), "Token: good\r\n"));
+  EXPECT_EQ(RawClient(server.port()).exchange(post("/events", event("a"))).status, 403);
+  ASSERT_TRUE(eventually([&] { return waiting(server) == "3"; })) << waiting(server);
+  disk.release();
+  for (const auto& publisher : publishers) EXPECT_EQ(publisher->read_response().status, 200);
+  EXPECT_EQ(log_->statistics().entries, 3u);
 }
 
 TEST_F(PublishingToAStore, CommitsTogetherWhatCameMeanwhile) {
