@@ -125,10 +125,9 @@ void MessageSender::send(Place& place) {
 void MessageSender::send(const std::shared_ptr<Batch>& batch,
                          const std::shared_ptr<NatsConnection::OnAck>& on_ack) noexcept {
   std::size_t first = 0;
-  for (std::size_t i = 0; i < batch->contributions.size(); ++i) {
-    const std::vector<NatsMessage>& messages = batch->contributions[i]->messages;
-    const std::size_t count = messages.size();
-    connection_.send(messages, on_ack, first);
+  for (const Contribution* contribution : batch->contributions) {
+    const std::size_t count = contribution->messages.size();  // asked before the batch may be over
+    connection_.send(contribution->messages, on_ack, first);
     first += count;
   }
   connection_.flush();
