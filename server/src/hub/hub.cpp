@@ -25,7 +25,11 @@ Hub::Hub(Feed& feed, const TopicPatterns& retained, Durability required, std::sh
 
 Hub::~Hub() = default;
 
+namespace {
+
 using Reason = Hub::Refusal::Reason;
+
+}  // namespace
 
 std::optional<Hub::Refusal> Hub::refusal(Topic topic) {
   if (!topic.is_reserved()) return std::nullopt;

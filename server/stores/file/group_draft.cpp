@@ -8,7 +8,11 @@
 
 namespace millrace {
 
+namespace {
+
 using Kind = Publication::Kind;
+
+}  // namespace
 
 GroupDraft::GroupDraft(const FileIndex& index, const std::string& epoch, const StoreBounds& bounds)
     : index_(index),

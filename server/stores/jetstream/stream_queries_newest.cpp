@@ -8,7 +8,11 @@
 
 namespace millrace {
 
+namespace {
+
 using Topics = EventStore::Topics;
+
+}  // namespace
 
 // Whether the event is its topic's newest, and the topic, if that matters, goes on.
 bool StreamQueries::is_newest(const LogEntry& event, Topics topics) const {
