@@ -304,6 +304,19 @@ Figures bare_waiting_threads(std::size_t threads, std::chrono::milliseconds leng
   });
 }
 
+Figures bare_waiting_threads(const std::string& path, std::size_t threads, std::chrono::milliseconds length) {
+  BareFile file(path);
+  Turns<std::size_t> turns;
+  return with_threads(threads, length, [&](std::size_t thread) {
+    auto place = turns.join(thread, 1, kDataBytes);
+    if (!place.works()) return place.wait_until_done();
+    place.wait_for_turn();
+    file.begin();
+    file.insert(thread);
+    file.commit();
+  });
+}
+
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,
                        std::chrono::milliseconds length, bool follows) {
   Acks acks;

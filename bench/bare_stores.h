@@ -47,6 +47,9 @@ Figures bare_file_threads(const std::string& path, std::size_t threads, std::chr
 /// first of a group serves it, and has nothing to do but to wake the others.
 Figures bare_waiting_threads(std::size_t threads, std::chrono::milliseconds length);
 
+/// The same threads, with a disk: the first of a group appends one record, whatever the group has, and syncs the file.
+Figures bare_waiting_threads(const std::string& path, std::size_t threads, std::chrono::milliseconds length);
+
 /// Messages of the same size, of which `window` may be without an acknowledgement, by the C client's own publisher,
 /// which also follows the stream, if that is wanted. The stream is made for this, and deleted.
 Figures bare_jetstream(const std::string& url, std::size_t replicas, std::size_t window,

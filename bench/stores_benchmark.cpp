@@ -189,6 +189,9 @@ std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
   std::vector<Subject> all{
       {"memory", {}, [&settings](File, std::size_t n) { return through_hub(nullptr, n, settings); }},
       {"bare threads that wait", {}, [length](File, std::size_t n) { return bare_waiting_threads(n, length); }},
+      {"bare threads that wait for a sync",
+       {},
+       [length](File file, std::size_t n) { return bare_waiting_threads(file, n, length); }},
       {"bare sqlite3, normal",
        {},
        [length](File file, std::size_t n) { return bare_sqlite(file, "NORMAL", n, length); }},
