@@ -20,8 +20,8 @@ namespace {
 constexpr std::size_t kHeaderBytes = 8;  // keeps blocks aligned for all types
 constexpr std::size_t kPageBytes = 0x10000;
 constexpr std::size_t kExponents = 32;
-// Bytes after the last block, so that reads of thirty-two bytes may go beyond its end. [utf16.cpp]
-constexpr std::size_t kReadableBytes = 32;
+// Bytes after the last block, so that reads of sixty-four bytes may go beyond its end. [utf16.cpp]
+constexpr std::size_t kReadableBytes = 64;
 
 struct FreeBlock {
   FreeBlock* next;

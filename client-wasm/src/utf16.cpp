@@ -11,7 +11,7 @@ namespace millrace::utf16 {
 
 namespace {
 
-constexpr std::size_t kAtOnce = 16;
+constexpr std::ptrdiff_t kAtOnce = 16;
 constexpr char16_t kReplacement = 0xFFFD;
 
 std::uint32_t low_bits(char byte) {
@@ -72,12 +72,40 @@ std::size_t put_sequence(std::string_view text, char16_t*& to) {
   return sequence.bytes;
 }
 
+// Copies thirty-two bytes of ASCII.
+void put_ascii(const char* from, char16_t* to) {
+  for (int i = 0; i < 2; ++i, from += kAtOnce, to += kAtOnce) {
+    const v128_t bytes = wasm_v128_load(from);
+    wasm_v128_store(to, wasm_u16x8_extend_low_u8x16(bytes));
+    wasm_v128_store(to + 8, wasm_u16x8_extend_high_u8x16(bytes));
+  }
+}
+
+// The next sixty-four bytes of a text, or its rest. All of them are looked at before the first is copied: what is found
+// in one run of ASCII need not be waited for to find the next.
+struct Block {
+  const char* begin;
+  const char* end;
+  std::uint64_t others = 0;  // a bit for each byte beyond ASCII
+
+  // May read beyond the text: kReadableBytes of runtime.cpp are there.
+  Block(const char* from, const char* text_end) : begin(from), end(std::min(from + 64, text_end)) {
+    for (int i = 3; i >= 0; --i) others = others << kAtOnce | wasm_i8x16_bitmask(wasm_v128_load(from + i * kAtOnce));
+  }
+
+  // The bytes of ASCII from `at` on.
+  std::ptrdiff_t ascii_at(const char* at) const {
+    const std::uint64_t rest = others >> (at - begin);
+    return rest == 0 ? end - at : std::min<std::ptrdiff_t>(__builtin_ctzll(rest), end - at);
+  }
+};
+
 }  // namespace
 
 bool is_ascii(std::string_view text) {
   const char* at = text.data();
   const char* const end = at + text.size();
-  for (; end - at >= static_cast<std::ptrdiff_t>(4 * kAtOnce); at += 4 * kAtOnce) {
+  for (; end - at >= 4 * kAtOnce; at += 4 * kAtOnce) {
     const v128_t front = wasm_v128_or(wasm_v128_load(at), wasm_v128_load(at + kAtOnce));
     const v128_t back = wasm_v128_or(wasm_v128_load(at + 2 * kAtOnce), wasm_v128_load(at + 3 * kAtOnce));
     if (wasm_i8x16_bitmask(wasm_v128_or(front, back)) != 0) return false;
@@ -87,25 +115,21 @@ bool is_ascii(std::string_view text) {
 }
 
 std::uint32_t append_text(std::string_view text, ByteBuffer& out) {
-  // At most one unit per byte; ASCII is read thirty-two bytes at a time, possibly beyond the end (kReadableBytes of
-  // runtime.cpp), and written likewise.
+  // At most one unit per byte; ASCII is written thirty-two units at a time, possibly beyond the end.
   auto* const begin = reinterpret_cast<char16_t*>(out.room_for((text.size() + 2 * kAtOnce) * sizeof(char16_t)));
   char16_t* to = begin;
-  const char* from = text.data();
-  const char* const end = from + text.size();
-  while (from < end) {
-    const v128_t first = wasm_v128_load(from);
-    const v128_t second = wasm_v128_load(from + kAtOnce);
-    wasm_v128_store(to, wasm_u16x8_extend_low_u8x16(first));
-    wasm_v128_store(to + 8, wasm_u16x8_extend_high_u8x16(first));
-    wasm_v128_store(to + 16, wasm_u16x8_extend_low_u8x16(second));
-    wasm_v128_store(to + 24, wasm_u16x8_extend_high_u8x16(second));
-    const std::uint64_t in_second = wasm_i8x16_bitmask(second);
-    const std::uint64_t stops = wasm_i8x16_bitmask(first) | in_second << 16 | std::uint64_t{1} << 32;
-    const auto ascii = std::min<std::ptrdiff_t>(__builtin_ctzll(stops), end - from);
-    to += ascii;
-    from += ascii;
-    while (from < end && is_beyond(*from)) from += put_sequence({from, static_cast<std::size_t>(end - from)}, to);
+  const char* const end = text.data() + text.size();
+  for (const char* from = text.data(); from < end;) {
+    const Block block(from, end);
+    do {
+      const std::ptrdiff_t ascii = block.ascii_at(from);
+      put_ascii(from, to);
+      if (ascii > 2 * kAtOnce) put_ascii(from + 2 * kAtOnce, to + 2 * kAtOnce);
+      to += ascii;
+      from += ascii;
+      while (from < block.end && is_beyond(*from))
+        from += put_sequence({from, static_cast<std::size_t>(end - from)}, to);
+    } while (from < block.end);
   }
   const auto units = static_cast<std::uint32_t>(to - begin);
   *to = u'\r';
