@@ -70,7 +70,8 @@ TEST_P(EventStoreConformance, KeepsTheTraceOfAnEvent) {
   const auto trace = TraceContext::parse(parent, state);
   ASSERT_TRUE(trace);
   append({.topic = "a", .event = {.data = "with both", .trace = *trace}});
-  append({.topic = "a", .event = {.data = "with a parent", .id = "mine", .trace = TraceContext::parse(parent).value()}});
+  append(
+      {.topic = "a", .event = {.data = "with a parent", .id = "mine", .trace = TraceContext::parse(parent).value()}});
   append("a", "without");
   const std::vector<LogEntry> appended = handed_over();
   for (const std::vector<LogEntry>& entries : {appended, page_after(0, {"a"}).entries}) {

@@ -72,7 +72,8 @@ TEST_P(EventStoreConformance, FindsAnIdThatManyOtherTopicsHave) {
   std::vector<std::string> names;
   for (std::size_t i = 0; i < 3 * kMaxIdHolders; ++i) names.push_back("many/" + std::to_string(i) + "/x");
   std::vector<Publication> publications;
-  for (const std::string& name : names) publications.push_back({.topic = Topic::parse(name).value(), .event = {.id = "1"}});
+  for (const std::string& name : names)
+    publications.push_back({.topic = Topic::parse(name).value(), .event = {.id = "1"}});
   Sequences sequences(publications.size());
   store.append(publications, sequences);
   const std::uint64_t own = append("mine/7/x", "x", "1");
