@@ -171,7 +171,8 @@ TEST(Retained, OnePublisherLeavesRoomForOthers) {
   EXPECT_EQ(large.status, 507);
   EXPECT_NE(large.body.find("ServerOptions::history.max_retained_bytes_per_publisher"), std::string::npos)
       << large.body;
-  const Publication own{.topic = Topic("d"), .event = {.data = std::string(200, 'x')}, .retain = true};
+  const std::string long_data(200, 'x');
+  const Publication own{.topic = Topic("d"), .event = {.data = long_data}, .retain = true};
   server->hub().publish({&own, 1}).front().or_throw();
   EXPECT_EQ(answer("127.0.0.2", R"({"topic":"b","data":"2"})").status, 200)
       << "replaces it by one that is not retained";
