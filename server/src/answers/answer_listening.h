@@ -33,8 +33,8 @@ struct AnswerListener {
   std::string client;
 };
 
-/// Opens a stream of the answer from `start` on. Responds with 204 instead if the client has all of it, with an error if
-/// the stream cannot be opened.
+/// Opens a stream of the answer from `start` on. Responds with 204 instead if the client has all of it, with an error
+/// if the stream cannot be opened.
 Resumed listen_to_answer(AnswerService& service, const httplib::Request& request, httplib::Response& response,
                          const AnswerPtr& answer, const AnswerRight& right, AnswerStart start, AnswerListener listener);
 
