@@ -13,6 +13,7 @@
 #include <utility>
 #include <vector>
 
+#include "empty_store.h"
 #include "millrace/server/event_store.h"
 #include "millrace/server/invalid_option.h"
 #include "millrace/server/push_service.h"
@@ -28,26 +29,6 @@ namespace {
 
 constexpr std::string_view kJson = "Content-Type: application/json\r\n";
 
-// A store of the program's own that is always empty.
-class EmptyStore : public EventStore {
- public:
-  explicit EmptyStore(std::string epoch) : epoch_(std::move(epoch)) {}
-  void start(Callbacks) override {}
-  void stop() override {}
-  const std::string& epoch() const override { return epoch_; }
-  std::uint64_t head() const override { return 0; }
-  std::uint64_t oldest() const override { return 1; }
-  void append(std::span<const Publication>, std::span<std::uint64_t>) override {}
-  std::optional<std::uint64_t> find(std::string_view, const TopicFilter&) const override { return {}; }
-  std::optional<std::uint64_t> finished_at(const TopicFilter&, std::uint64_t) const override { return {}; }
-  Page read_after(std::uint64_t, const TopicFilter&) const override { return {}; }
-  StoreStatus status() const override { return {}; }
-  StoreStatistics statistics() const override { return {}; }
-
- private:
-  std::string epoch_;
-};
-
 class StoreWithEpoch final : public EmptyStore {
  public:
   using EmptyStore::EmptyStore;
@@ -56,7 +37,6 @@ class StoreWithEpoch final : public EmptyStore {
 
 class FailingStore final : public EmptyStore {
  public:
-  FailingStore() : EmptyStore(new_store_epoch()) {}
   void append(std::span<const Publication>, std::span<std::uint64_t>) override { fail(); }
   std::optional<std::uint64_t> find(std::string_view, const TopicFilter&) const override { fail(); }
   StoreStatus status() const override { return StoreStatus::refusing("the disk is away"); }
@@ -112,7 +92,6 @@ TEST_F(AcknowledgedEvents, AreNotTakenByAServerThatRequiresMore) {
 // As a cluster does that is configured anew.
 class ChangingStore final : public EmptyStore {
  public:
-  ChangingStore() : EmptyStore(new_store_epoch()) {}
   Durability durability() const override { return level; }
   std::atomic<Durability> level = Durability::kQuorumAndDisk;
 };

@@ -84,6 +84,10 @@ class CommitQueueTest : public ::testing::Test {
   void add(CommitQueue::Source& source, std::vector<Publication> publications, Result& result,
            std::shared_future<void> held = {}) {
     ASSERT_TRUE(queue_.announce());
+    add_announced(source, std::move(publications), result, std::move(held));
+  }
+  void add_announced(CommitQueue::Source& source, std::vector<Publication> publications, Result& result,
+                     std::shared_future<void> held = {}) {
     CommitQueue::Jobs jobs;
     jobs.push_back(std::make_unique<TestJob>(source, std::move(publications), result, std::move(held)));
     queue_.add(jobs);
@@ -162,19 +166,18 @@ TEST_F(CommitQueueTest, GivesJobsBackToTheirSourcesInGroups) {
 
 TEST_F(CommitQueueTest, WaitsForAnnouncedJobsBeforeItStops) {
   queue_.start(1);
-  std::size_t announced = 1;
+  Result last;
   ASSERT_TRUE(queue_.announce());
   std::thread stopping([&] { queue_.stop(); });
-  while (queue_.announce()) ++announced;  // until it refuses others
-  std::vector<Result> results(announced);
-  CommitQueue::Jobs jobs;
-  for (Result& one : results) {
-    jobs.push_back(std::make_unique<TestJob>(source_, std::vector<Publication>{{.topic = "a"}}, one));
+  while (queue_.announce()) {  // until it refuses others
+    Result other;
+    add_announced(source_, {{.topic = "a"}}, other);
+    other.future.wait();
   }
-  queue_.add(jobs);
+  add_announced(source_, {{.topic = "a"}}, last);
   stopping.join();
-  for (Result& one : results) EXPECT_EQ(one.future.get(), std::vector{Outcome::kPublished});
-  EXPECT_EQ(queue_.waiting(), 0u);
+  ASSERT_EQ(queue_.waiting(), 0u);
+  EXPECT_EQ(last.future.get(), std::vector{Outcome::kPublished});
 }
 
 TEST_F(CommitQueueTest, TakesNothingWhileItIsStopped) {

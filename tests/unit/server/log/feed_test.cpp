@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "empty_store.h"
 #include "millrace/server/event_store.h"
 #include "scripted_outlet.h"
 
@@ -17,29 +18,21 @@ namespace {
 using std::chrono::system_clock;
 
 // Hands over what the test says.
-class ScriptedStore final : public EventStore {
+class ScriptedStore final : public EmptyStore {
  public:
+  ScriptedStore() : EmptyStore("e") {}
   void start(Callbacks callbacks) override { callbacks_ = std::move(callbacks); }
   void stop() override { callbacks_ = {}; }
-  const std::string& epoch() const override { return epoch_; }
-  std::uint64_t head() const override { return 0; }
-  std::uint64_t oldest() const override { return 1; }
-  void append(std::span<const Publication>, std::span<std::uint64_t>) override {}
-  std::optional<std::uint64_t> find(std::string_view, const TopicFilter&) const override { return {}; }
-  std::optional<std::uint64_t> finished_at(const TopicFilter&, std::uint64_t) const override { return {}; }
-  Page read_after(std::uint64_t sequence, const TopicFilter&) const override { return {.through = sequence}; }
   StoreStatus status() const override { return StoreStatus::refusing("it is only a script"); }
-  StoreStatistics statistics() const override { return {}; }
 
   bool is_used() const { return callbacks_.on_appended != nullptr; }
   void hand_over(std::uint64_t sequence, system_clock::time_point published = {}) {
     const Publication publication{.topic = "a", .event = {.data = "x"}};
-    const LogEntry entry = LogEntry::of(epoch_, sequence, publication, published);
+    const LogEntry entry = LogEntry::of(epoch(), sequence, publication, published);
     callbacks_.on_appended({&entry, 1});
   }
 
  private:
-  std::string epoch_ = "e";
   Callbacks callbacks_;
 };
 
