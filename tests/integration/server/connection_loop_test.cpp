@@ -51,14 +51,7 @@ class LoopWithAClient : public ::testing::Test {
   std::shared_ptr<Exchange> request_;
 
  protected:
-  LoneLoop loop_{{.options = {},
-                  .read_timeout = Duration{5'000},
-                  .write_timeout = Duration{5'000},
-                  .keep_alive = Duration{5'000},
-                  .max_requests = 1,
-                  .refusals = nullptr,
-                  .presence = nullptr},
-                 [this](std::shared_ptr<Exchange> exchange) { asked_.set_value(std::move(exchange)); }};
+  LoneLoop loop_{[this](std::shared_ptr<Exchange> exchange) { asked_.set_value(std::move(exchange)); }};
   LoneHub& hub_ = loop_.hub();
   const int client_ = loop_.connect();
   StreamDecoder decoder_;

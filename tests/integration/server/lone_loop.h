@@ -9,6 +9,7 @@
 #include <functional>
 #include <future>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -20,9 +21,11 @@ namespace millrace::test {
 
 class LoneLoop {
  public:
-  explicit LoneLoop(
-      ConnectionLoop::Settings settings, ConnectionLoop::Dispatch dispatch = [](const std::shared_ptr<Exchange>&) {})
-      : loop_(hub_, with(std::move(settings), refusals_), counts_, std::move(dispatch),
+  using ServeHere = std::function<bool(Exchange&, std::string_view request)>;
+
+  /// Requests that `serve_here` does not answer go to `dispatch`; with null for either, there are none.
+  explicit LoneLoop(ConnectionLoop::Dispatch dispatch, ServeHere serve_here = nullptr)
+      : loop_(hub_, settings(std::move(serve_here)), counts_, std::move(dispatch),
               [](const std::function<void()>& task) { task(); }) {}
   ~LoneLoop() {
     for (const int client : clients_) ::close(client);
@@ -62,9 +65,15 @@ class LoneLoop {
   }
 
  private:
-  static ConnectionLoop::Settings with(ConnectionLoop::Settings settings, RefusalCounters& refusals) {
-    settings.refusals = &refusals;
-    return settings;
+  ConnectionLoop::Settings settings(ServeHere serve_here) {
+    return {.options = {},
+            .read_timeout = Duration{5'000},
+            .write_timeout = Duration{5'000},
+            .keep_alive = Duration{30'000},
+            .max_requests = 1'000,
+            .refusals = &refusals_,
+            .presence = nullptr,
+            .serve_here = std::move(serve_here)};
   }
 
   LoneHub hub_{{.history_events = 100'000, .history_bytes = 256 * 1024 * 1024, .epoch = "ep", .clock = [] {

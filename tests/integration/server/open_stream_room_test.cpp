@@ -54,57 +54,59 @@ TEST_F(OpenStreamRoom, ALargeStreamArrivesWholeWhenItsSenderWaits) {
   sender.join();
 }
 
-// A server for clients that do not read: the system keeps little, so that the rest waits in the server.
-std::unique_ptr<RunningServer> narrow_server(OpenedStream& opened) {
-  return std::make_unique<RunningServer>(ServerOptions{}, [&](Server& one) {
-    one.set_socket_options([](socket_t socket) {
+// A stream whose client reads nothing but the response's head. The system keeps little: far more waits in the server
+// than it may still take, however late it takes it.
+class OpenStreamWithoutRoom : public ::testing::Test {
+ protected:
+  void SetUp() override {
+    open(client_, get("/stream"));
+    stream_ = opened_.take();
+    while (stream_.buffered_bytes() < kMaxStreamBufferBytes / 2) {
+      ASSERT_TRUE(stream_.send({.data = std::string(50'000, 'x')}));
+    }
+  }
+  std::future<EventStream::Waited> wait_for_room(Duration time) const {
+    return std::async(std::launch::async, [stream = stream_, time] { return stream.wait_for_room(time); });
+  }
+
+ private:
+  void configure(Server& server) {
+    server.set_socket_options([](socket_t socket) {
       constexpr int kSmall = 4'096;
       ::setsockopt(socket, SOL_SOCKET, SO_SNDBUF, &kSmall, sizeof kSmall);
     });
-    opened.route(one);
-  });
-}
-
-// Sends until far more waits than the system may still take, however late it takes it.
-void fill(const EventStream& stream) {
-  while (stream.buffered_bytes() < kMaxStreamBufferBytes / 2) {
-    ASSERT_TRUE(stream.send({.data = std::string(50'000, 'x')}));
+    opened_.route(server);
   }
-}
 
-TEST_F(OpenStreamRoom, WaitingForRoomEndsWhenTheClientReads) {
-  OpenedStream opened;
-  const auto server = narrow_server(opened);
-  RawClient client(server->port(), 4'096);
-  open(client, get("/stream"));
-  const EventStream stream = opened.take();
-  fill(stream);
-  EXPECT_FALSE(stream.wait_for_room(Duration{20})) << "the client does not read";
-  EXPECT_TRUE(stream.is_open());
-  EXPECT_GT(stream.buffered_bytes(), kStreamRoomBytes);
-  auto room = std::async(std::launch::async, [stream] { return stream.wait_for_room(kDeadline); });
+  OpenedStream opened_;
+  RunningServer server_{{}, [this](Server& server) { configure(server); }};
+
+ protected:
+  RawClient client_{server_.port(), 4'096};
+  EventStream stream_;
+};
+
+TEST_F(OpenStreamWithoutRoom, HasSomeOnceTheClientReads) {
+  EXPECT_FALSE(stream_.wait_for_room(Duration{20})) << "the client does not read";
+  EXPECT_TRUE(stream_.is_open());
+  EXPECT_GT(stream_.buffered_bytes(), kStreamRoomBytes);
+  auto room = wait_for_room(kDeadline);
   while (room.wait_for(Duration{0}) != std::future_status::ready) {
     // There may be nothing left to read before the thread that waits has noticed.
-    if (client.has_input()) {
-      ASSERT_FALSE(client.read_some().empty());
+    if (client_.has_input()) {
+      ASSERT_FALSE(client_.read_some().empty());
     }
   }
   EXPECT_TRUE(room.get());
-  EXPECT_LE(stream.buffered_bytes(), kStreamRoomBytes);
+  EXPECT_LE(stream_.buffered_bytes(), kStreamRoomBytes);
 }
 
-TEST_F(OpenStreamRoom, WaitingForRoomEndsWhenTheClientLeaves) {
-  OpenedStream opened;
-  const auto server = narrow_server(opened);
-  RawClient client(server->port(), 4'096);
-  open(client, get("/stream"));
-  const EventStream stream = opened.take();
-  fill(stream);
-  auto room = std::async(std::launch::async, [stream] { return stream.wait_for_room(kDeadline * 10); });
-  client.reset();
+TEST_F(OpenStreamWithoutRoom, EndsAWaitForSomeIfTheClientLeaves) {
+  auto room = wait_for_room(kDeadline * 10);
+  client_.reset();
   EXPECT_EQ(room.wait_for(kDeadline), std::future_status::ready);
   EXPECT_FALSE(room.get());
-  EXPECT_EQ(stream.end(), EventStreamEnd::kClientLeft);
+  EXPECT_EQ(stream_.end(), EventStreamEnd::kClientLeft);
 }
 
 // A producer without a thread of its own: each call sends what there is room for, and asks for the next.

@@ -52,14 +52,7 @@ class PublishTurns : public ::testing::Test {
   std::vector<int> served_;
 
  protected:
-  LoneLoop loop_{{.options = {},
-                  .read_timeout = Duration{5'000},
-                  .write_timeout = Duration{5'000},
-                  .keep_alive = Duration{30'000},
-                  .max_requests = 1'000,
-                  .refusals = nullptr,
-                  .presence = nullptr,
-                  .serve_here = [this](Exchange& exchange, std::string_view) { return serve(exchange); }}};
+  LoneLoop loop_{nullptr, [this](Exchange& exchange, std::string_view) { return serve(exchange); }};
 };
 
 TEST_F(PublishTurns, AreSharedByTheConnectionsOfALoop) {

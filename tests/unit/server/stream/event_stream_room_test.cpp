@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "event_stream_state_test.h"
@@ -15,7 +16,18 @@ namespace {
 
 using State = EventStream::State;
 
-class EventStreamRoom : public EventStreamStateTest {};
+class EventStreamRoom : public EventStreamStateTest {
+ protected:
+  // A stream whose socket takes nothing, and for which `waiting` waits.
+  std::shared_ptr<State> make_without_room(State::Task waiting) {
+    auto state = make(false);
+    room_ = 0;
+    attach(*state);
+    EXPECT_TRUE(state->send({.data = std::string(kStreamRoomBytes, 'x')}));
+    state->on_room(std::move(waiting));
+    return state;
+  }
+};
 
 TEST_F(EventStreamRoom, CountsWhatTheConnectionHasNotWritten) {
   const auto state = make();
@@ -108,12 +120,9 @@ TEST_F(EventStreamRoom, WhereRequestsHaveAllBuffersAStreamIsCutAndSaysWhy) {
 }
 
 TEST_F(EventStreamRoom, CallsThoseThatWaitForRoomOnceThereIsSome) {
-  const auto state = make(false);
-  room_ = 0;
-  attach(*state);
-  ASSERT_TRUE(state->send({.data = std::string(kStreamRoomBytes, 'x')}));
   int calls = 0;
-  state->on_room([&] {
+  std::shared_ptr<State> state;
+  state = make_without_room([&] {
     ++calls;
     EXPECT_TRUE(state->wait_for_room(Duration{0})) << "not under the stream's lock";
   });
@@ -147,12 +156,8 @@ TEST_F(EventStreamRoom, OnRoomNeverCallsInTheMiddleOfTheCaller) {
 }
 
 TEST_F(EventStreamRoom, AStreamThatIsOverHasNoRoomAndCallsThoseThatWaited) {
-  const auto state = make(false);
-  room_ = 0;
-  attach(*state);
-  ASSERT_TRUE(state->send({.data = std::string(kStreamRoomBytes, 'x')}));
   int calls = 0;
-  state->on_room([&] { ++calls; });
+  const auto state = make_without_room([&] { ++calls; });
   state->detach();
   run_callbacks();
   EXPECT_EQ(calls, 1);
