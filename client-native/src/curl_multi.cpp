@@ -1,12 +1,12 @@
 #include "curl_multi.h"
 
 #include <algorithm>
-#include <limits>
 #include <new>
 #include <utility>
 
 #include "clock.h"
 #include "millrace/client/limits.h"
+#include "poll_time.h"
 #include "portable_calls.h"
 
 namespace millrace {
@@ -14,10 +14,7 @@ namespace millrace {
 namespace {
 
 int milliseconds_until(std::optional<TimePoint> deadline) {
-  if (!deadline) return -1;
-  const TimePoint present = now();
-  const auto left = *deadline > present ? (*deadline - present).count() : 0;
-  return static_cast<int>(std::min<Duration::rep>(left, std::numeric_limits<int>::max()));
+  return deadline ? poll_milliseconds(*deadline - now()) : -1;
 }
 
 // libcurl must be initialized once, before any thread uses it.

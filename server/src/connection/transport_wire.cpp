@@ -3,9 +3,9 @@
 #include <poll.h>
 #include <sys/socket.h>
 
-#include <algorithm>
 #include <cerrno>
-#include <cstdint>
+
+#include "poll_time.h"
 
 namespace millrace {
 
@@ -15,7 +15,7 @@ bool wait_for(int socket, short events, Duration timeout) {
   pollfd waiting{.fd = socket, .events = events, .revents = 0};
   int ready = 0;
   do {
-    ready = ::poll(&waiting, 1, static_cast<int>(std::min<Duration::rep>(timeout.count(), INT32_MAX)));
+    ready = ::poll(&waiting, 1, poll_milliseconds(timeout));
   } while (ready < 0 && errno == EINTR);
   return ready > 0;
 }

@@ -165,7 +165,7 @@ ConnectionLoop::Settings Engine::loop_settings(const HttplibInsides& insides) {
       .options = options_,
       .read_timeout = insides.read_timeout,
       .write_timeout = insides.write_timeout,
-      .keep_alive = Duration{1000 * insides.keep_alive_seconds},
+      .keep_alive = insides.keep_alive_timeout,
       .max_requests = insides.keep_alive_count,
       .refusals = &refusals_,
       .presence = presence_.get(),

@@ -5,9 +5,9 @@
 
 #include <algorithm>
 #include <array>
-#include <climits>
 
 #include "loop/event_loop.h"
+#include "poll_time.h"
 
 namespace millrace {
 
@@ -23,7 +23,7 @@ void forget_error(int socket) {
 }
 
 int milliseconds_until(TimePoint end) {
-  return static_cast<int>(std::clamp<Duration::rep>((end - monotonic_now()).count(), 0, INT_MAX));
+  return poll_milliseconds(end - monotonic_now());
 }
 
 }  // namespace

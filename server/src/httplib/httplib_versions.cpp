@@ -1,12 +1,14 @@
 #include "httplib_versions.h"
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <regex>
 #include <type_traits>
 #include <typeinfo>
 
 #include "http/field_text.h"
+#include "millrace/server/limits.h"
 
 namespace millrace {
 
@@ -142,8 +144,12 @@ namespace {
 
 using SetUp = std::function<void(httplib::Request&)>;
 
-Duration milliseconds(time_t seconds, time_t microseconds) {
-  return Duration{static_cast<Duration::rep>(seconds) * 1000 + static_cast<Duration::rep>(microseconds) / 1000};
+// A negative time counts as 0, and one beyond kMaxOptionTime as that, so that none overflows in a sum.
+Duration time_of(time_t seconds, time_t microseconds) {
+  const std::chrono::seconds most = std::chrono::duration_cast<std::chrono::seconds>(kMaxOptionTime);
+  const auto whole = std::clamp(std::chrono::seconds{seconds}, -most, most);
+  const auto rest = std::chrono::duration_cast<Duration>(std::chrono::microseconds{microseconds});
+  return std::clamp(whole + rest, Duration{0}, kMaxOptionTime);
 }
 
 // Of the overloads for different versions, only one is used.
@@ -292,8 +298,9 @@ struct Opened {
             .default_headers = server.*kDefaultHeaders,
             .keep_alive_count = server.*kKeepAliveCount,
             .keep_alive_seconds = server.*kKeepAliveSeconds,
-            .read_timeout = milliseconds(server.*kReadSeconds, server.*kReadMicroseconds),
-            .write_timeout = milliseconds(server.*kWriteSeconds, server.*kWriteMicroseconds),
+            .keep_alive_timeout = time_of(server.*kKeepAliveSeconds, 0),
+            .read_timeout = time_of(server.*kReadSeconds, server.*kReadMicroseconds),
+            .write_timeout = time_of(server.*kWriteSeconds, server.*kWriteMicroseconds),
             .max_body_bytes = server.*kMaxBodyBytes,
             .listening_socket = server.*kSocket};
   }

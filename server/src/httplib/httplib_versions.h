@@ -134,8 +134,9 @@ struct HttplibInsides {
   const httplib::Headers& default_headers;
   std::size_t keep_alive_count;
   time_t keep_alive_seconds;
-  Duration read_timeout;   ///< for one wait for input
-  Duration write_timeout;  ///< for one wait for room
+  Duration keep_alive_timeout;  ///< the same, from 0 to kMaxOptionTime, like the others
+  Duration read_timeout;        ///< for one wait for input
+  Duration write_timeout;       ///< for one wait for room
   std::size_t& max_body_bytes;
   const std::atomic<socket_t>& listening_socket;  ///< INVALID_SOCKET after it was shut down
 };

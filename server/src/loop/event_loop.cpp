@@ -2,8 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
-#include <climits>
 #include <utility>
+
+#include "poll_time.h"
 
 namespace millrace {
 
@@ -68,8 +69,7 @@ void EventLoop::run_deferred() {
 int EventLoop::wait_milliseconds() const {
   const auto next = timers_.next();
   if (!next) return -1;
-  const auto wait = (*next - monotonic_now()).count();
-  return static_cast<int>(std::clamp<Duration::rep>(wait, 0, INT_MAX));
+  return poll_milliseconds(*next - monotonic_now());
 }
 
 bool EventLoop::add(int socket, std::uint32_t watched, Watcher& watcher) {

@@ -6,12 +6,12 @@
 #include <sys/types.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <system_error>
 
 #include "millrace/core/time.h"
+#include "poll_time.h"
 
 namespace millrace {
 
@@ -39,7 +39,7 @@ class WakePipe {
   bool wait(int socket, Duration most) {
     std::array<pollfd, 2> waiting{pollfd{.fd = ends_[0], .events = POLLIN, .revents = 0},
                                   pollfd{.fd = socket, .events = POLLIN, .revents = 0}};
-    ::poll(waiting.data(), socket < 0 ? 1 : 2, static_cast<int>(std::max<Duration::rep>(most.count(), 0)));
+    ::poll(waiting.data(), socket < 0 ? 1 : 2, poll_milliseconds(most));
     std::array<char, 16> bytes{};
     bool is_woken = false;
     while (::read(ends_[0], bytes.data(), bytes.size()) > 0) is_woken = true;

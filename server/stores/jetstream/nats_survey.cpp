@@ -16,6 +16,7 @@
 
 #include "jetstream_limits.h"
 #include "parse_json.h"
+#include "poll_time.h"
 #include "socket_calls.h"
 
 namespace millrace {
@@ -66,10 +67,10 @@ class Socket {
 
 bool wait_for(int file, short events, Clock::time_point deadline) {
   while (true) {
-    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now()).count();
-    if (left <= 0) return false;
+    const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left <= std::chrono::milliseconds{0}) return false;
     pollfd waiting{.fd = file, .events = events, .revents = 0};
-    const int count = ::poll(&waiting, 1, static_cast<int>(left));
+    const int count = ::poll(&waiting, 1, poll_milliseconds(left));
     if (count > 0) return true;
     if (count == 0 || errno != EINTR) return false;
   }

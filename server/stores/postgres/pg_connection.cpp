@@ -11,6 +11,7 @@
 #include <new>
 
 #include "millrace/server/stores/postgres.h"
+#include "poll_time.h"
 
 namespace millrace {
 
@@ -210,10 +211,10 @@ PgResult PgConnection::answer() {
   std::string trouble;
   while (true) {
     while (PQisBusy(handle_.get()) == 1) {
-      const auto left = std::chrono::duration_cast<Duration>(deadline - Clock::now()).count();
+      const auto left = std::chrono::duration_cast<Duration>(deadline - Clock::now());
       pollfd waiting{.fd = socket(), .events = POLLIN, .revents = 0};
       if (PQflush(handle_.get()) == 1) waiting.events |= POLLOUT;
-      const int count = left > 0 ? ::poll(&waiting, 1, static_cast<int>(left)) : 0;
+      const int count = left > Duration{0} ? ::poll(&waiting, 1, poll_milliseconds(left)) : 0;
       if (count == 0) fail("no answer within the time limit");
       if (count < 0 && errno != EINTR) fail("cannot wait for its socket");
       if (PQconsumeInput(handle_.get()) == 0) fail(first_line(PQerrorMessage(handle_.get())));

@@ -12,6 +12,7 @@
 #include <system_error>
 
 #include "millrace/server/stores/redis.h"
+#include "poll_time.h"
 #include "socket_calls.h"
 
 namespace millrace {
@@ -137,9 +138,9 @@ void RedisConnection::lose(const std::string& why) {
 }
 
 void RedisConnection::wait_for(short events, Clock::time_point deadline) {
-  const auto left = std::chrono::ceil<Duration>(deadline - Clock::now()).count();
+  const auto left = std::chrono::ceil<Duration>(deadline - Clock::now());
   pollfd waiting{.fd = socket(), .events = events, .revents = 0};
-  const int count = left > 0 ? ::poll(&waiting, 1, static_cast<int>(left)) : 0;
+  const int count = left > Duration{0} ? ::poll(&waiting, 1, poll_milliseconds(left)) : 0;
   if (count == 0) lose("no answer in time");
   if (count < 0 && errno != EINTR) lose("poll");
 }

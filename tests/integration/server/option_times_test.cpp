@@ -1,7 +1,10 @@
 // Options that are times: the longest that there are, and longer ones.
 #include <gtest/gtest.h>
 
+#include <ctime>
 #include <functional>
+#include <limits>
+#include <optional>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -86,6 +89,36 @@ TEST(OptionTimes, LetAStreamLiveForAnyTime) {
   server->hub().publish("a", {.data = "x"}).or_throw();
   EXPECT_EQ(stream.next_data(), "x");
 }
+
+// cpp-httplib's own settings take any number.
+class HttplibTimes : public ::testing::TestWithParam<time_t> {
+ protected:
+  HttplibTimes() {
+    ServerOptions options;
+    options.threads.workers = 1;
+    options.http.body_deadline = Duration{500};
+    server_.emplace(options, [](Server& server) {
+      server.set_read_timeout(GetParam());
+      server.set_write_timeout(GetParam());
+      server.set_keep_alive_timeout(GetParam());
+      server.Post("/echo", [](const httplib::Request& request, httplib::Response& response) {
+        response.set_content(request.body, "text/plain");
+      });
+    });
+  }
+
+  std::optional<RunningServer> server_;
+};
+
+TEST_P(HttplibTimes, DoNotLetAHalfBodyKeepItsWorker) {
+  RawClient half(server_->port());
+  half.send("POST /echo HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n100\r\nabc");
+  EXPECT_EQ(half.read_response().status, 408);
+}
+
+constexpr time_t kLongest = std::numeric_limits<time_t>::max();
+INSTANTIATE_TEST_SUITE_P(Negative, HttplibTimes, ::testing::Values(-1, -kLongest, -kLongest / 1'000 - 1));
+INSTANTIATE_TEST_SUITE_P(Long, HttplibTimes, ::testing::Values(kLongest, kLongest / 1'000, kLongest / 1'000 + 1));
 
 TEST(OptionTimes, OfADrainHaveTheSameBound) {
   RunningServer server;

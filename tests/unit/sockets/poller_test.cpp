@@ -5,14 +5,17 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <chrono>
 #include <cstdint>
 #include <deque>
+#include <limits>
 #include <span>
 #include <string_view>
 #include <thread>
 #include <utility>
 #include <vector>
 
+#include "poll_time.h"
 #include "socket_calls.h"
 
 namespace millrace::test {
@@ -190,6 +193,17 @@ TEST(Poller, ReportsSocketsBesideAWakeUp) {
   EXPECT_TRUE(poller.was_woken());
   EXPECT_THAT(tags(poller.wait(-1)), ElementsAre(1));
   EXPECT_FALSE(poller.was_woken());
+}
+
+TEST(PollTime, IsNeitherNegativeNorTruncated) {
+  using std::chrono::milliseconds;
+  EXPECT_EQ(poll_milliseconds(milliseconds{250}), 250);
+  for (const auto time : {milliseconds{-1}, milliseconds{-4'294'967'295}, milliseconds::min()}) {
+    EXPECT_EQ(poll_milliseconds(time), 0);
+  }
+  for (const auto time : {milliseconds{4'294'967'295}, milliseconds::max()}) {
+    EXPECT_EQ(poll_milliseconds(time), std::numeric_limits<int>::max());
+  }
 }
 
 }  // namespace
