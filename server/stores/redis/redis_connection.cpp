@@ -52,6 +52,7 @@ std::string sentence_of(std::string_view error, std::string_view code) {
       Known{"WRONGTYPE", "a key of the log is of another type: another program uses the same name"},
       Known{kRedisLogGone, "the log is no longer in Redis"},
       Known{kRedisLogChanged, "keys of the log were changed or evicted: delete them all, or restore a backup"},
+      Known{kRedisLogCut, "the log is being mended after a crash of Redis"},
       Known{kRedisLogMoved, "Redis was restarted or replaced"},
       Known{kRedisLogNewer, "a newer Millrace made the log"}};
   const auto* known = std::find_if(kKnown.begin(), kKnown.end(), [&](const Known& one) { return one.word == code; });

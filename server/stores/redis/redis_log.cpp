@@ -25,6 +25,9 @@ constexpr std::uint64_t kSkippedSequences = std::uint64_t{1} << 32;
 // Entries that are dropped at once when nothing is appended.
 constexpr std::uint64_t kRetiredAtOnce = 256;
 
+// Entries whose keys are made anew at once.
+constexpr std::uint64_t kRebuiltAtOnce = 1'000;
+
 // Of a page that only some entries match: Redis reads all of them, and does nothing else in the meantime.
 constexpr std::uint64_t kScannedBytes = 4 * 1024 * 1024;
 
@@ -133,8 +136,23 @@ RedisWriter::RedisWriter(const Options& options, std::uint64_t head)
 }
 
 void RedisWriter::enter(std::uint64_t head) {
-  log_ = RedisState::of(connection_.run(
-      kRedisEnter, keys_, {options_.new_epoch, server_.run, text_of(head), std::to_string(kSkippedSequences)}));
+  const auto run = [&] {
+    log_ = RedisState::of(connection_.run(
+        kRedisEnter, keys_, {options_.new_epoch, server_.run, text_of(head), std::to_string(kSkippedSequences)}));
+  };
+  try {
+    run();
+  } catch (const RedisError& error) {
+    if (error.code() != kRedisLogCut) throw;
+    rebuild();
+    run();
+  }
+}
+
+void RedisWriter::rebuild() {
+  const RedisWords arguments = {server_.run, std::to_string(kRebuiltAtOnce)};
+  while (connection_.run(kRedisRebuild, keys_, arguments).number() != 0) {
+  }
 }
 
 void RedisWriter::ask_again() {

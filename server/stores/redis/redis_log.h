@@ -66,6 +66,7 @@ class RedisWriter {
   void ask_again();
 
  private:
+  void rebuild();
   RedisWords own_log() const { return {log_.epoch, server_.run}; }
   void add_contribution(RedisWords& words, const Contribution& contribution) const;
 

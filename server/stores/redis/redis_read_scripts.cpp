@@ -52,9 +52,11 @@ while not is_over do
       counts = #newest_of > 0 and 1 or 0
       if counts == 1 then named = table.concat(newest_of, '\n') end
     end
-    result[#result + 1] = {decimal(after), named, #e.event, counts}
-    count = count + 1
-    size = size + #e.event
+    if ARGV[3] ~= 'before' or is_retained(s, after, e) then
+      result[#result + 1] = {decimal(after), named, #e.event, counts}
+      count = count + 1
+      size = size + #e.event
+    end
     if count == most or size >= bytes then return result end
   end
   is_over = #entries < 32

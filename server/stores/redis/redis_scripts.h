@@ -3,18 +3,21 @@
 //
 // The keys of a log, in the order of KEYS. All have the name in braces, so that a Redis Cluster keeps them together:
 //
-//   {NAME}:log       hash: version, epoch, run, head, oldest, entries, bytes, retained_topics, retained_bytes, shape
-//   {NAME}:events    stream: the entries. An entry's ID is SEQUENCE-0; its fields are kind (0 event, 1 finish, 2
-//   begin),
-//                    topic, id and publisher (the publisher's ID and key), time (ms since 1970), and event: the event
-//                    as clients get it. Entries before `oldest` are there because they are retained
+//   {NAME}:log       hash: version, epoch, run, head, oldest, entries, bytes, retained_topics, retained_bytes, shape;
+//                    superseded: entries that the next append drops if no topic retains them; passed_after and
+//                    passed_through: which numbers the last restart of Redis passed over; rebuilt: while the other keys
+//                    are made anew, how far that is; retiring: in a write that drops entries, how many at most
+//   {NAME}:events    stream: the entries. An entry's ID is SEQUENCE-0; its fields are kind (0 event, 1 finish,
+//                    2 begin), topic, id and publisher (the publisher's ID and key), time (ms since 1970), and event:
+//                    the event as clients get it. Entries before `oldest` are there because they are, or just were,
+//                    retained
 //   {NAME}:topics    sorted set: TOPIC \0 SEQUENCE KIND SIZE of each entry from `oldest` on
 //   {NAME}:finishes  sorted set: TOPIC \0 SEQUENCE of each finish
 //   {NAME}:ids       sorted set: ID \0 TOPIC \0 PUBLISHER \0 SEQUENCE of each event with a publisher's ID
 //   {NAME}:newest    hash: sequence of each topic's newest event
 //   {NAME}:retained  hash: SEQUENCE:COST of each topic's retained event
-//   {NAME}:probe, {NAME}:probe-set, {NAME}:probe-hash   written and emptied when a server connects, to see what it may
-//   do
+//   {NAME}:probe, {NAME}:probe-set, {NAME}:probe-hash
+//                    written and emptied when a server connects, to see what it may do
 //
 // All scores are 0: the sets are in the order of their bytes. Sequences in them have 16 digits.
 //
@@ -43,10 +46,12 @@ inline constexpr const char* kRedisFull = "OOM";
 inline constexpr const char* kRedisLogGone = "MILLRACE_GONE";        ///< there is no log
 inline constexpr const char* kRedisLogChanged = "MILLRACE_CHANGED";  ///< `shape` is not that of the keys
 inline constexpr const char* kRedisLogNewer = "MILLRACE_NEWER";      ///< a newer Millrace made it
+inline constexpr const char* kRedisLogCut = "MILLRACE_CUT";          ///< kRedisRebuild has to mend it
 inline constexpr const char* kRedisLogMoved = "MILLRACE_MOVED";      ///< another epoch, or another run of Redis
 
 // Those that write.
 extern const RedisScript kRedisEnter;           ///< new epoch, run, given away, skipped: makes the log if it is missing
+extern const RedisScript kRedisRebuild;         ///< run, entries at once: 1 if there is more
 extern const RedisScript kRedisAppend;          ///< epoch, run, 2 + 2 bounds, time, channel, tag, contributions
 extern const RedisScript kRedisRetire;          ///< epoch, run, 2 bounds, time before which entries are too old, most
 extern const RedisScript kRedisRetireWhenFull;  ///< the same, for Redis 7.0 and newer
