@@ -1,11 +1,19 @@
 #include "reporter.h"
 
+#include <chrono>
 #include <iostream>
 #include <utility>
 
 #include "millrace/client/url.h"
 
 namespace millrace::contract {
+
+namespace {
+
+// For the answer to a report: a harness may be busy for long, and who deletes a client need not wait.
+constexpr std::chrono::minutes kPatience{5};
+
+}  // namespace
 
 Reporter::Reporter(const std::string& callback_url) {
   const Url url = Url::parse(callback_url);
@@ -15,6 +23,7 @@ Reporter::Reporter(const std::string& callback_url) {
   client_ = std::make_unique<httplib::Client>(url.origin());
   client_->set_keep_alive(true);
   client_->set_tcp_nodelay(true);
+  client_->set_read_timeout(kPatience);
   thread_ = std::thread([this] { post(); });
 }
 
