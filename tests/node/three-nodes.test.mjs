@@ -9,7 +9,7 @@ import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { connect } from "millrace";
 import { freePort } from "../support/free-port.mjs";
-import { millraceProgram, root } from "../support/millrace-server.mjs";
+import { millraceProgram, root, withoutOptions } from "../support/millrace-server.mjs";
 import { until, within } from "../support/until.mjs";
 
 const read = (name) => readFileSync(join(root, "docs", name), "utf8");
@@ -39,7 +39,7 @@ test("three nodes behind nginx are one: a machine may die, and clients resume at
     const child = spawn("bash", ["-c", command], {
       cwd: folder,
       stdio: ["ignore", "ignore", "pipe"],
-      env: { ...process.env, PATH: `${dirname(millraceProgram())}:${process.env.PATH}` },
+      env: { ...withoutOptions(process.env), PATH: `${dirname(millraceProgram())}:${process.env.PATH}` },
     });
     let said = "";
     child.stderr.setEncoding("utf8").on("data", (text) => {
