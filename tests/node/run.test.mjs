@@ -12,6 +12,7 @@ test("./run names what it expects instead of an unknown word", () => {
   const refusals = [
     [["nonsense"], /^run: unknown command 'nonsense'; .*help/],
     [["test", "unit", "nonsense"], /^run: unknown suite 'nonsense'; expected one of unit, .*ports$/m],
+    [["test", "distros", "sid"], /^run: unknown Debian 'sid'; expected one of bookworm, trixie, forky$/m],
     [["check", "nonsense"], /^run: unknown check 'nonsense'; expected one of format, .*docs$/m],
     [["check", "--x"], /^run: unknown check '--x'; expected one of/],
     [["build", "--x"], /^run: .\/run build takes no parameters; remove '--x'$/m],
