@@ -289,6 +289,11 @@ void ClientStream::give_back_slot() {
 
 // --- Calls from the transport -------------------------------------------------------------------------------------
 
+void ClientStream::connecting() {
+  is_connected_ = false;
+  if (gate_ != nullptr && !exchange_.has_left_origin()) gate_->enter_again(*this);
+}
+
 void ClientStream::connected(bool is_new) {
   is_connected_ = true;
   give_back_slot();

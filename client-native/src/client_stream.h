@@ -56,6 +56,7 @@ class ClientStream final : public LoopMember, private ResponseReceiver {
   using Output = EventSourceState::Output;
   using Reason = EventSourceState::Reason;
 
+  void connecting() override;
   void connected(bool is_new) override;
   void head_arrived() override;
   void look_after_at(TimePoint when) override;

@@ -14,6 +14,12 @@ bool ConnectionGate::enter(LoopMember& member, Way way) {
   return true;
 }
 
+void ConnectionGate::enter_again(const LoopMember& member) {
+  if (protocol_ == Protocol::kHttp1 || has(member)) return;
+  way_ = Way::kJoin;
+  inside_.push_back(&member);
+}
+
 // Those that make connections must not keep the others waiting for ever.
 bool ConnectionGate::has_room(const LoopMember& member, Way way) const {
   if (inside_.empty()) return true;

@@ -121,7 +121,6 @@ void CurlExchange::send() {
   set_headers();
   hosts_.prepare(easy_.get());
   joining_ = joins_by_prior_knowledge();
-  if (joining_) return transfers_->add_to_connection(easy_.get(), needs_connection_);
   transfers_->add(easy_.get());
 }
 
@@ -167,6 +166,8 @@ void CurlExchange::set_options() {
   curl_easy_setopt(easy, CURLOPT_HEADERDATA, this);
   curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, &CurlExchange::on_bytes);
   curl_easy_setopt(easy, CURLOPT_WRITEDATA, this);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, &CurlExchange::on_connecting);
+  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, this);
   curl_easy_setopt(easy, CURLOPT_PREREQFUNCTION, &CurlExchange::on_request);
   curl_easy_setopt(easy, CURLOPT_PREREQDATA, this);
   curl_easy_setopt(easy, CURLOPT_NOPROGRESS, 0L);

@@ -80,6 +80,7 @@ class CurlExchange {
 
   static std::size_t on_header(char* data, std::size_t, std::size_t size, void* self);
   static std::size_t on_bytes(char* data, std::size_t, std::size_t size, void* self);
+  static curl_socket_t on_connecting(void* self, curlsocktype, curl_sockaddr* address);
   static int on_request(void* self, char*, char*, int, int);
   static int on_run(void* self, curl_off_t, curl_off_t, curl_off_t, curl_off_t);
 

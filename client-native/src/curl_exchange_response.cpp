@@ -163,6 +163,19 @@ std::size_t CurlExchange::on_bytes(char* data, std::size_t, std::size_t size, vo
   }
 }
 
+curl_socket_t CurlExchange::on_connecting(void* self, curlsocktype, curl_sockaddr* address) {
+  auto& exchange = *static_cast<CurlExchange*>(self);
+  try {
+    exchange.receiver_.connecting();
+  } catch (...) {
+    exchange.thrown_ = std::current_exception();
+    return CURL_SOCKET_BAD;
+  }
+  if (!exchange.joining_) return exchange.transfers_->open_socket(*address);
+  exchange.needs_connection_ = true;
+  return CURL_SOCKET_BAD;
+}
+
 int CurlExchange::on_request(void* self, char*, char*, int, int) {
   auto& exchange = *static_cast<CurlExchange*>(self);
   exchange.transfers_->connected(exchange.easy_.get());

@@ -43,16 +43,6 @@ CurlMulti::~CurlMulti() {
 }
 
 void CurlMulti::add(CURL* easy) {
-  add_with(easy, &CurlMulti::open_socket, this);
-}
-
-void CurlMulti::add_to_connection(CURL* easy, bool& needs_connection) {
-  add_with(easy, &CurlMulti::open_none, &needs_connection);
-}
-
-void CurlMulti::add_with(CURL* easy, curl_opensocket_callback open, void* data) {
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open);
-  curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, data);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETFUNCTION, &CurlMulti::close_socket);
   curl_easy_setopt(easy, CURLOPT_CLOSESOCKETDATA, this);
   if (curl_multi_add_handle(multi_, easy) != CURLM_OK) throw std::bad_alloc();
@@ -123,20 +113,14 @@ int CurlMulti::watch(CURL* easy, curl_socket_t handle, int what, void* self, voi
   return multi.register_watch(socket, watch) ? 0 : -1;
 }
 
-curl_socket_t CurlMulti::open_none(void* needs_connection, curlsocktype, curl_sockaddr*) {
-  *static_cast<bool*>(needs_connection) = true;
-  return CURL_SOCKET_BAD;
-}
-
-curl_socket_t CurlMulti::open_socket(void* self, curlsocktype, curl_sockaddr* address) {
-  auto& multi = *static_cast<CurlMulti*>(self);
-  const int opened = millrace::open_socket(address->family, address->socktype, address->protocol);
+curl_socket_t CurlMulti::open_socket(const curl_sockaddr& address) {
+  const int opened = millrace::open_socket(address.family, address.socktype, address.protocol);
   if (opened < 0) return CURL_SOCKET_BAD;
-  WatchedSocket& watch = multi.watches_[opened];
-  multi.unregister_watch(opened, watch);
+  WatchedSocket& watch = watches_[opened];
+  unregister_watch(opened, watch);
   watch.connecting = true;
   // libcurl takes this for the closed socket with the same number, which is watched, and will not ask again.
-  if (watch.events != 0) multi.register_watch(opened, watch);
+  if (watch.events != 0) register_watch(opened, watch);
   return static_cast<curl_socket_t>(opened);
 }
 

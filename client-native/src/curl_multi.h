@@ -38,12 +38,12 @@ class CurlMulti {
   CurlMulti(const CurlMulti&) = delete;
   CurlMulti& operator=(const CurlMulti&) = delete;
 
-  // Neither may be called within a transfer's callback. Set a transfer's options before adding it; the loop sets those
-  // of its sockets.
+  // Neither may be called within a transfer's callback. Set a transfer's options before adding it; its
+  // CURLOPT_OPENSOCKETFUNCTION must call open_socket(), and the loop closes its sockets.
   void add(CURL* easy);
-  /// Likewise, but the transfer fails, and sets `needs_connection`, if it would have to make a connection.
-  void add_to_connection(CURL* easy, bool& needs_connection);
   void remove(CURL* easy);
+  /// Returns CURL_SOCKET_BAD if the process has no file descriptors left.
+  curl_socket_t open_socket(const curl_sockaddr& address);
 
   /// Waits until a transfer can continue, `deadline` has come or wake() was called; then continues the transfers.
   void turn(std::optional<TimePoint> deadline);
@@ -80,9 +80,6 @@ class CurlMulti {
   static constexpr int kConnected = -1;
 
   static int watch(CURL* easy, curl_socket_t handle, int what, void* self, void*);
-  static curl_socket_t open_socket(void* self, curlsocktype purpose, curl_sockaddr* address);
-  static curl_socket_t open_none(void* needs_connection, curlsocktype purpose, curl_sockaddr* address);
-  void add_with(CURL* easy, curl_opensocket_callback open, void* data);
   static int close_socket(void* self, curl_socket_t handle);
   static int set_timer(CURLM* multi, long milliseconds, void* self);
   bool register_watch(int socket, WatchedSocket& watch);

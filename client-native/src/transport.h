@@ -30,6 +30,9 @@ struct ResponseHead {
 /// Receives the response, on the thread that moves the transfer.
 class ResponseReceiver {
  public:
+  /// A connection is being made. That can follow connected(): if the connection that was found is dead, the request is
+  /// sent again on a new one. Called several times for a host with several addresses, and for a redirected request.
+  virtual void connecting() = 0;
   /// The connection is made (`is_new`), or one with room was found, and the request is sent. Called several times for a
   /// redirected request.
   virtual void connected(bool is_new) = 0;

@@ -95,6 +95,17 @@ TEST_P(EventSourcePoolOverHttp2, SourcesFillConnectionsAndComeBackOnAsFew) {
   EXPECT_EQ(sources.failed, 0u);
 }
 
+// libcurl 8.22 puts the first request on the connection that is lost, and sends it again on a new one. The others wait
+// for that one: they do not make their own, nor join it before the server has said how many it allows.
+TEST_P(EventSourcePoolOverHttp2, SourcesThatLostTheirConnectionShareTheNextOne) {
+  Sources sources(server_, kStreamsEach, {.http2_prior_knowledge = !tls_});
+  ASSERT_TRUE(eventually([&] { return sources.opened == kStreamsEach; }));
+  EXPECT_EQ(sources.proxy().accepted(), 1u);
+  sources.proxy().cut(CutProxy::Cut::kReset);
+  ASSERT_TRUE(eventually([&] { return sources.opened == 2 * kStreamsEach && sources.open() == kStreamsEach; }));
+  EXPECT_EQ(sources.proxy().accepted(), 2u);
+}
+
 TEST_P(EventSourcePoolOverHttp2, ASourceThatWaitsForAnotherOneCanBeClosed) {
   Sources sources(server_, 50, {.http2_prior_knowledge = !tls_});
   for (std::size_t i = 0; i < sources.all().size(); i += 2) sources.all()[i]->close();
