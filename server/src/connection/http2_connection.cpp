@@ -176,7 +176,8 @@ void Http2Connection::on_timer(TimePoint now) {
     session_.fail(Http2Error::kEnhanceYourCalm, "a field section did not arrive in time");
   } else if (session_.open() == 0 && now >= idle_until_) {
     session_.go_away("the connection was idle");
-  } else if (session_.open() > 0 && !awaits_socket_ && now - sent_at_ >= ping_after()) {
+  } else if (session_.open() > 0 && !awaits_socket_ && session_.output().empty() &&
+             look_at_ - sent_at_ >= ping_after()) {
     session_.ping();
   }
   if (client_.is_lost(root_.socket(), now, loop().settings().options.streams.unacknowledged_timeout)) {
@@ -187,7 +188,9 @@ void Http2Connection::on_timer(TimePoint now) {
   if (!is_ending_) set_timer();
 }
 
-// Streams send their own heartbeats before, unless the client's windows are shut or workers take their time.
+// Streams send their own heartbeats before, unless the client's windows are shut or workers take their time. A loop
+// that has stalled runs all timers at once, in the order of their times: those of the streams are earlier than this
+// look.
 Duration Http2Connection::ping_after() const {
   return loop().settings().options.streams.heartbeat * 3 / 2;
 }
@@ -197,7 +200,8 @@ void Http2Connection::set_timer() {
   TimePoint next = now + std::max(loop().settings().options.streams.heartbeat / 2, Duration{1});
   if (!session_.is_settled()) next = std::min(next, settled_by_);
   if (session_.open() == 0) next = std::min(next, idle_until_);
-  loop().event_loop().timers().set(root_, std::min(next, fields_by_));
+  look_at_ = std::min(next, fields_by_);
+  loop().event_loop().timers().set(root_, look_at_);
 }
 
 void Http2Connection::go_away() {

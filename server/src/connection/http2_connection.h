@@ -128,6 +128,7 @@ class Http2Connection final : private Http2Session::Listener {
   TimePoint fields_by_ = TimePoint::max();  // deadline for an incomplete field section
   TimePoint idle_until_;                    // while no stream is open
   TimePoint sent_at_;                       // when something was last sent
+  TimePoint look_at_{};                     // when on_timer() is due
   std::size_t working_ = 0;                 // streams that are over, but that workers still handle
   std::size_t requests_ = 0;                // in this turn
   std::size_t turn_ = 0;                    // where wake() begins among the streams that wait for room

@@ -2,8 +2,10 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <memory>
 #include <set>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "gunzip.h"
@@ -227,6 +229,36 @@ TEST(Http2Heartbeats, StreamsThatSendTheirOwnNeedNoPing) {
     return count;
   };
   ASSERT_TRUE(client.until([&] { return blocks() >= 6; }));
+  EXPECT_TRUE(client.said.pings.empty());
+}
+
+// Stalls a loop with each publish request, as a machine does that has other things to do.
+class StallingAuthorizer final : public Authorizer {
+ public:
+  explicit StallingAuthorizer(Duration stall) : stall_(stall) {}
+  Decision decide(const httplib::Request&, Action action, const TopicPatterns&) const override {
+    if (action == Action::kPublish) std::this_thread::sleep_for(stall_);
+    return Decision::allow();
+  }
+  bool may_block() const override { return false; }
+
+ private:
+  const Duration stall_;
+};
+
+TEST(Http2Heartbeats, StreamsThatSendTheirOwnLateNeedNoPing) {
+  ServerOptions options;
+  options.streams.heartbeat = Duration{200};
+  options.threads.loops = 1;
+  options.authorizer = std::make_shared<StallingAuthorizer>(2 * options.streams.heartbeat);
+  RunningServer server(options);
+  Http2Client client(server.port());
+  ASSERT_TRUE(client.subscribed({client.get("/events?topic=a")}));
+  for (int i = 0; i < 5; ++i) {
+    EXPECT_EQ(RawClient(server.port()).exchange(post("/events", R"({"topic":"b","data":"x"})")).status, 200);
+  }
+  const auto next = client.get("/events?topic=b");
+  ASSERT_TRUE(client.subscribed({next}));
   EXPECT_TRUE(client.said.pings.empty());
 }
 
