@@ -10,16 +10,11 @@ import { gzipSync } from "node:zlib";
 import * as esbuild from "esbuild";
 import { checkSharedValues } from "../tools/shared-values.mjs";
 import { exportNames, manglingOf, renameExports } from "./short-names.mjs";
+import { adapters, sizeOf, uses } from "./sizes.mjs";
 
 const here = dirname(fileURLToPath(import.meta.url));
 const root = dirname(here);
 const wasmBuild = join(root, "build/wasm");
-
-/**
- * Bytes, minified and gzipped: of what a bundler leaves of the package where only this much of it is used, and of the files
- * that are loaded when they are needed.
- */
-const limits = { eventSource: 9_440, all: 15_444, lazyEventSource: 4_376, core: 4_988, extras: 6_984 };
 
 function run(command, ...parameters) {
   // Debian's Emscripten finds its JavaScript passes' libraries there. Its system libraries come ready-made in a cache
@@ -158,16 +153,6 @@ const selfTyped = (name) => ({ banner: { js: `/* @ts-self-types="./types/${name}
 const onJsr = Object.values(JSON.parse(readFileSync(join(here, "jsr.json"), "utf8")).exports);
 const typedBy = (name) => (onJsr.includes(`./dist/${name}.js`) ? selfTyped(name) : {});
 
-/** Beside `millrace`, which they import: by their names, too, what is measured of each, and its bytes at most. */
-const adapters = {
-  react: ["useEventSource", 672],
-  vue: ["useEventSource", 400],
-  svelte: ["eventSourceStore", 400],
-  observable: ["observeEvents", 400],
-  "from-readable-stream": ["EventSource", 1088],
-  inspect: ["inspect", 1024],
-};
-
 /** wasm2js.js: the core as JavaScript, made when it is asked for and not when the file is loaded. */
 async function bundleWasm2js() {
   const text = readFileSync(join(wasmBuild, "bin/wasm2js.js"), "utf8").replace(/^ {2}"(\w+)":/gm, (line, name) =>
@@ -204,21 +189,6 @@ function emitTypes() {
   writeFileSync(join(here, "dist/types-cjs/package.json"), '{ "type": "commonjs" }\n');
 }
 
-/** `contents` is a program that uses the package as it is in dist/, and is measured as it is first loaded. */
-async function checkSize(what, contents, limit, external = ["./wasm2js.js", "./extras.js", "./core-module.js"]) {
-  const { outputFiles } = await esbuild.build({
-    ...common,
-    stdin: { contents, resolveDir: join(here, "dist") },
-    minify: true,
-    format: "esm",
-    write: false,
-    external,
-  });
-  const bytes = gzipSync(outputFiles[0].contents, { level: 9 }).length;
-  console.log(`millrace: ${what}: ${bytes} bytes minified and gzipped (limit ${limit})`);
-  if (bytes > limit) throw new Error(`${what} has outgrown its limit of ${limit} bytes`);
-}
-
 rmSync(join(here, "dist"), { recursive: true, force: true });
 await bundleWasm2js();
 for (const [name, parts] of Object.entries(entries)) {
@@ -245,16 +215,10 @@ for (const [name, parts] of Object.entries({
   await bundle("src/core-for-tests.ts", forTests, "esm", { parts, isForTests: true });
 }
 
-await checkSize("EventSource alone", 'export { EventSource } from "./index.js"', limits.eventSource);
-await checkSize("the whole package", 'export * from "./index.js"', limits.all);
-await checkSize("millrace/eventsource", 'export { EventSource } from "./eventsource.js"', limits.lazyEventSource);
-await checkSize("  and with its first source, core-module.js", 'export * from "./core-module.js"', limits.core, [
-  "./wasm2js.js",
-]);
-await checkSize("extras.js, where it is needed", 'export * from "./extras.js"', limits.extras, []);
-for (const [name, [exported, limit]] of Object.entries(adapters)) {
-  const contents = `export { ${exported} } from "./${name}.js"`;
-  await checkSize(`millrace/${name} beside it`, contents, limit, ["millrace", "react", "vue"]);
+for (const { what, limit, ...use } of uses) {
+  const bytes = await sizeOf(use);
+  console.log(`millrace: ${what}: ${bytes} bytes minified and gzipped (limit ${limit})`);
+  if (bytes > limit) throw new Error(`${what} has outgrown its limit of ${limit} bytes`);
 }
 
 /** Where the bytes go: each source's part of a minified bundle, for `node build.mjs --sizes`. */

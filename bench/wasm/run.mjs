@@ -1,49 +1,39 @@
 // ./run bench wasm: the package beside its peers, in one run. README.md beside this folder says how to read it.
 
-import { gzipSync } from "node:zlib";
-import * as esbuild from "esbuild";
+import { fileURLToPath } from "node:url";
+import { sizeOf, uses } from "../../client-wasm/sizes.mjs";
 import { measureAll } from "./compare.mjs";
 
-/** Bytes of what a bundler makes of it, minified and gzipped. */
-async function sizeOf(contents, external) {
-  const { outputFiles } = await esbuild.build({
-    stdin: { contents, resolveDir: new URL(".", import.meta.url).pathname },
-    bundle: true,
-    minify: true,
-    format: "esm",
-    target: "es2022",
-    platform: "browser",
-    legalComments: "none",
-    logLevel: "error",
-    write: false,
-    external,
-  });
-  return gzipSync(outputFiles[0].contents, { level: 9 }).length;
-}
-
-const wasm2js = ["./wasm2js.js"];
-const sizes = [
-  ["millrace: EventSource, with the WebAssembly", 'export { EventSource } from "millrace"', wasm2js],
-  ["millrace: EventStreamParser, the same", 'export { EventStreamParser } from "millrace"', wasm2js],
-  ["millrace: everything", 'export * from "millrace"', wasm2js],
-  ["millrace: everything, in one file with the fallback", 'export * from "millrace"'],
-  ["millrace/slim: EventSource, the .wasm aside", 'export { EventSource, setWasm } from "millrace/slim"'],
-  ["millrace/js: EventSource", 'export { EventSource } from "millrace/js"'],
-  ["millrace/react, beside millrace", 'export * from "millrace/react"', ["millrace", "react"]],
-  ["millrace/vue, beside millrace", 'export * from "millrace/vue"', ["millrace", "vue"]],
-  ["eventsource 5", 'export { EventSource } from "eventsource"'],
-  ["eventsource-parser", 'export { createParser } from "eventsource-parser"'],
-  ["@microsoft/fetch-event-source", 'export { fetchEventSource } from "@microsoft/fetch-event-source"'],
-  ["openai's Stream", 'export { Stream } from "openai/core/streaming"'],
+/** Other ways to take the package, and its peers, each in one file. */
+const others = [
+  { what: "everything, in one file with all that is loaded when it is needed", contents: 'export * from "./index.js"' },
+  { what: "millrace/slim: EventSource, the .wasm aside", contents: 'export { EventSource, setWasm } from "./slim.js"' },
+  { what: "millrace/js: EventSource", contents: 'export { EventSource } from "./js.js"' },
 ];
+const peers = [
+  { what: "eventsource 5", contents: 'export { EventSource } from "eventsource"' },
+  { what: "eventsource-parser", contents: 'export { createParser } from "eventsource-parser"' },
+  {
+    what: "@microsoft/fetch-event-source",
+    contents: 'export { fetchEventSource } from "@microsoft/fetch-event-source"',
+  },
+  { what: "openai's Stream", contents: 'export { Stream } from "openai/core/streaming"' },
+];
+const here = fileURLToPath(new URL(".", import.meta.url));
+
+async function printSizes() {
+  console.log(
+    "\nBytes, bundled for browsers by esbuild, minified and gzipped; the first as client-wasm/build.mjs limits them",
+  );
+  const inOneFile = others.map((use) => ({ ...use, external: [] }));
+  const ofPeers = peers.map((use) => ({ ...use, external: [], resolveDir: here }));
+  for (const use of [...uses, ...inOneFile, ...ofPeers]) {
+    console.log(`  ${String(await sizeOf(use)).padStart(6)}  ${use.what}`);
+  }
+}
 
 const only = process.argv[2];
 console.log(`Node.js ${process.versions.node}`);
 await measureAll(only);
-if (!only) {
-  console.log("\nBytes, bundled by esbuild, minified and gzipped");
-  for (const [what, contents, external] of sizes) {
-    console.log(`  ${String(await sizeOf(contents, external)).padStart(6)}  ${what}`);
-  }
-}
+if (!only) await printSizes();
 process.exit(); // event sources that have failed might keep the process alive
