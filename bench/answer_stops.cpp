@@ -5,6 +5,7 @@
 // Prints JSON. Clients, servers and the producer are one process, so that one clock counts.
 #include <httplib.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -158,13 +159,16 @@ int measure(std::size_t count, std::size_t stops, bool there) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::string_view way = argc == 4 ? argv[3] : "";
-  if (way != "here" && way != "there") {
-    std::fputs("usage: millrace_bench_answer_stops RUNNING STOPS here|there\n", stderr);
-    return 2;
-  }
+  CLI::App app{"How long stops of answers take"};
+  std::size_t running = 0;
+  std::size_t stops = 0;
+  std::string way;
+  app.add_option("RUNNING", running)->required();
+  app.add_option("STOPS", stops)->required()->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("WAY", way)->required()->check(CLI::IsMember({"here", "there"}));
+  CLI11_PARSE(app, argc, argv);
   try {
-    return measure(std::stoul(argv[1]), std::max(1ul, std::stoul(argv[2])), way == "there");
+    return measure(running, stops, way == "there");
   } catch (const std::exception& failure) {
     std::fprintf(stderr, "%s\n", failure.what());
     return 1;

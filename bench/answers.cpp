@@ -16,6 +16,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <atomic>
@@ -318,16 +319,18 @@ int measure(const Plan& plan) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 4) {
-    std::fputs("usage: millrace_bench_answers ANSWERS SECONDS answers|threads [RATE]\n", stderr);
-    return 2;
-  }
+  CLI::App app{"Answers that run at once"};
+  Plan plan{.answers = 0, .seconds = 0, .rate = 20};
+  std::string way;
+  app.add_option("ANSWERS", plan.answers)->required()->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("SECONDS", plan.seconds)->required()->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("WAY", way)->required()->check(CLI::IsMember({"answers", "threads"}));
+  app.add_option("RATE", plan.rate, "Events a second of each answer (20)")->check(CLI::Range(1, 1'000'000'000));
+  CLI11_PARSE(app, argc, argv);
   std::signal(SIGPIPE, SIG_IGN);
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
-  const Plan plan{
-      .answers = std::stoul(argv[1]), .seconds = std::stoi(argv[2]), .rate = argc > 4 ? std::stoi(argv[4]) : 20};
-  return std::string_view(argv[3]) == "threads" ? measure<ThreadsWay>(plan) : measure<AnswersWay>(plan);
+  return way == "threads" ? measure<ThreadsWay>(plan) : measure<AnswersWay>(plan);
 }

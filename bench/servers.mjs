@@ -67,40 +67,40 @@ export const servers = {
   millrace_tls: {
     title: "**Millrace**, TLS",
     scheme: "https",
-    command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
+    command: () => [`${bin}/millrace_bench_millrace`, "--tls", ...certificate()],
     load: ["--insecure-tls"],
   },
   millrace_tls_resumed: {
     title: "**Millrace**, TLS, sessions resumed",
     scheme: "https",
-    command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
+    command: () => [`${bin}/millrace_bench_millrace`, "--tls", ...certificate()],
     load: ["--insecure-tls", "--resume-tls"],
   },
   millrace_tls_handshakes: {
     title: "**Millrace**, TLS, 2,000 handshakes/s beside",
     scheme: "https",
-    command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
+    command: () => [`${bin}/millrace_bench_millrace`, "--tls", ...certificate()],
     load: ["--insecure-tls", "--handshakes", 2000],
   },
   millrace_http2: {
     title: "**Millrace**, HTTP/2 and TLS",
     scheme: "https",
-    command: () => [`${bin}/millrace_bench_millrace`, "tls", ...certificate()],
+    command: () => [`${bin}/millrace_bench_millrace`, "--tls", ...certificate()],
     load: http2,
   },
   millrace_by_workers: {
     title: "**Millrace**, by workers",
-    command: () => [`${bin}/millrace_bench_millrace`, "by-workers"],
+    command: () => [`${bin}/millrace_bench_millrace`, "--by-workers"],
     load: [],
   },
   millrace_sqlite: {
     title: "**Millrace**, SQLite",
-    command: () => [`${bin}/millrace_bench_millrace`, "sqlite", join(newFolder(), "events.db")],
+    command: () => [`${bin}/millrace_bench_millrace`, "--sqlite", join(newFolder(), "events.db")],
     load: [],
   },
   millrace_files: {
     title: "**Millrace**, files",
-    command: () => [`${bin}/millrace_bench_millrace`, "files", newFolder()],
+    command: () => [`${bin}/millrace_bench_millrace`, "--files", newFolder()],
     load: [],
   },
   millrace_strangers: {

@@ -3,13 +3,10 @@
 // as there are publishers, each of which waits for its own, as those of the hub do. Prints a Markdown table; rounds are
 // interleaved, and medians shown.
 //
-//   millrace_stores_benchmark [--rounds 3] [--milliseconds 1000] [--folder DIR] [--publishers N] [--batch N]
-//                             [--log NAME]
-//
-// --batch: events that each call of a publisher brings; those of the engines by themselves stay one. NAME is the
-// beginning of one line's, for a profile.
+// `--help` lists the options.
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -152,9 +149,10 @@ struct Servers {
   test::RedisServer durable_redis{test::RedisServer::durable()};
 };
 
-std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
-  const std::string single = servers.nats.url();
-  const std::string cluster = servers.cluster[0].url();
+// `servers` are there when the first subject is measured.
+std::vector<Subject> subjects(const Settings& settings, std::optional<Servers>& servers) {
+  const auto single = [&servers] { return servers->nats.url(); };
+  const auto cluster = [&servers] { return servers->cluster[0].url(); };
   const auto sqlite = [&settings](const std::string& file, StoreSync sync, std::size_t publishers) {
     return through_hub(std::make_shared<SqliteEventLog>(
                            SqliteEventLog::Options{.path = file,
@@ -178,7 +176,7 @@ std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
   };
   static int logs = 0;
   const auto postgres = [&settings, &servers](std::size_t publishers) {
-    return through_hub(open_postgres(servers.postgres.url(), {.schema = "log" + std::to_string(++logs)}), publishers,
+    return through_hub(open_postgres(servers->postgres.url(), {.schema = "log" + std::to_string(++logs)}), publishers,
                        settings);
   };
   const auto redis = [&settings](const test::RedisServer& server, std::size_t publishers) {
@@ -215,91 +213,130 @@ std::vector<Subject> subjects(const Settings& settings, Servers& servers) {
       {"files, normal", {}, [files](File file, std::size_t n) { return files(file, StoreSync::kNormal, n); }},
       {"bare NATS client, 1 replica",
        {},
-       [single, length](File, std::size_t n) { return bare_jetstream(single, 1, n, length, false); }},
+       [single, length](File, std::size_t n) { return bare_jetstream(single(), 1, n, length, false); }},
       {"bare NATS client that follows, 1 replica",
        {},
-       [single, length](File, std::size_t n) { return bare_jetstream(single, 1, n, length, true); }},
+       [single, length](File, std::size_t n) { return bare_jetstream(single(), 1, n, length, true); }},
       {"bare NATS client, 1 replica, threads",
        {},
-       [single, length](File, std::size_t n) { return bare_jetstream_threads(single, 1, n, length); }},
+       [single, length](File, std::size_t n) { return bare_jetstream_threads(single(), 1, n, length); }},
       {"JetStream, 1 replica", "bare NATS client, 1 replica",
-       [jetstream, single](File, std::size_t n) { return jetstream(single, 1, n); }},
+       [jetstream, single](File, std::size_t n) { return jetstream(single(), 1, n); }},
       {"bare NATS client, 3 replicas",
        {},
-       [cluster, length](File, std::size_t n) { return bare_jetstream(cluster, 3, n, length, false); }},
+       [cluster, length](File, std::size_t n) { return bare_jetstream(cluster(), 3, n, length, false); }},
       {"bare NATS client that follows, 3 replicas",
        {},
-       [cluster, length](File, std::size_t n) { return bare_jetstream(cluster, 3, n, length, true); }},
+       [cluster, length](File, std::size_t n) { return bare_jetstream(cluster(), 3, n, length, true); }},
       {"bare NATS client, 3 replicas, threads",
        {},
-       [cluster, length](File, std::size_t n) { return bare_jetstream_threads(cluster, 3, n, length); }},
+       [cluster, length](File, std::size_t n) { return bare_jetstream_threads(cluster(), 3, n, length); }},
       {"JetStream, 3 replicas", "bare NATS client, 3 replicas",
-       [jetstream, cluster](File, std::size_t n) { return jetstream(cluster, 3, n); }},
+       [jetstream, cluster](File, std::size_t n) { return jetstream(cluster(), 3, n); }},
       {"PostgreSQL", {}, [postgres](File, std::size_t n) { return postgres(n); }},
-      {"Redis", {}, [redis, &servers](File, std::size_t n) { return redis(servers.redis, n); }},
+      {"Redis", {}, [redis, &servers](File, std::size_t n) { return redis(servers->redis, n); }},
       {"Redis, appendfsync always",
        {},
-       [redis, &servers](File, std::size_t n) { return redis(servers.durable_redis, n); }},
+       [redis, &servers](File, std::size_t n) { return redis(servers->durable_redis, n); }},
   };
-  if (servers.syncing_nats) {
+  if (nats_syncs_always()) {
     all.push_back(
         {"JetStream, 1 replica, sync always", "JetStream, 1 replica",
-         [jetstream, &servers](File, std::size_t n) { return jetstream(servers.syncing_nats->url(), 1, n); }});
+         [jetstream, &servers](File, std::size_t n) { return jetstream(servers->syncing_nats->url(), 1, n); }});
   }
   return all;
+}
+
+// Those of `all` whose names begin with that of `--log`; the sentence of CLI::ValidationError names all that there are.
+std::vector<Subject> chosen(std::vector<Subject> all, const std::string& log) {
+  std::string known;
+  for (const Subject& subject : all) known.append(known.empty() ? "" : "; ").append(subject.name);
+  std::erase_if(all, [&](const Subject& subject) { return !std::string_view(subject.name).starts_with(log); });
+  if (all.empty()) throw CLI::ValidationError("--log", "no log's name begins with '" + log + "'; there are: " + known);
+  return all;
+}
+
+void add_options(CLI::App& app, Settings& settings) {
+  app.add_option("--rounds", settings.rounds, "Rounds, of which medians are shown (3)")
+      ->check(CLI::Range(1, 1'000'000'000));
+  app.add_option_function<std::size_t>(
+         "--milliseconds", [&settings](std::size_t count) { settings.length = std::chrono::milliseconds(count); },
+         "Length of a round (1000)")
+      ->check(CLI::Range(1, 1'000'000'000));
+  app.add_option_function<std::string>(
+         "--folder", [&settings](const std::string& folder) { settings.folder = folder; },
+         "Where the files of all stores are: it sets the disk")
+      ->check(CLI::ExistingDirectory);
+  app.add_option_function<std::size_t>(
+         "--publishers", [&settings](std::size_t count) { settings.publishers = {count}; },
+         "Publishers at once (1, then 16, then 256)")
+      ->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("--batch", settings.batch,
+                 "Events that each call of a publisher brings (1); those of the engines by themselves stay one")
+      ->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("--log", settings.log, "Beginning of a line's name: measures no others");
+}
+
+using Rounds = std::map<std::string, std::vector<Figures>>;
+
+Rounds measure(const std::vector<Subject>& all, std::size_t publishers, const Settings& settings) {
+  const auto folder = settings.folder / ("millrace-stores-" + std::to_string(::getpid()));
+  Rounds rounds;
+  for (std::size_t round = 0; round < settings.rounds; ++round) {
+    for (const Subject& subject : all) {
+      std::filesystem::create_directories(folder);
+      rounds[subject.name].push_back(subject.measure((folder / "log").string(), publishers));
+      std::filesystem::remove_all(folder);
+    }
+  }
+  return rounds;
+}
+
+void print(const Subject& subject, std::size_t publishers, const Rounds& rounds) {
+  const Figures figures = medians(rounds.at(subject.name));
+  const auto ratio_to = [&](const std::string& bare) -> std::string {
+    if (subject.beside.empty() || !rounds.contains(bare)) return {};
+    char text[32];
+    std::snprintf(text, sizeof text, "%.2f", figures.per_second / medians(rounds.at(bare)).per_second);
+    return text;
+  };
+  std::printf("| %zu | %s | %.0f | %s | %s | %.0f | %.0f | %.0f | %.0f |\n", publishers, subject.name,
+              figures.per_second, ratio_to(subject.beside).c_str(), ratio_to(subject.beside + ", threads").c_str(),
+              figures.p50, figures.p99, figures.delivered_p50, figures.delivered_p99);
+  std::fflush(stdout);
+}
+
+void measure_all(const std::vector<Subject>& all, const Settings& settings) {
+  std::printf(
+      "| publishers | log | publishes/s | of the bare loop | of one with threads | p50 µs | p99 µs | delivered p50 µs"
+      " | p99 µs |\n");
+  std::printf("|-:|-|-:|-:|-:|-:|-:|-:|-:|\n");
+  for (const std::size_t publishers : settings.publishers) {
+    const Rounds rounds = measure(all, publishers, settings);
+    for (const Subject& subject : all) print(subject, publishers, rounds);
+  }
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   Settings settings;
-  for (int i = 1; i + 1 < argc; i += 2) {
-    const std::string name = argv[i];
-    if (name == "--rounds") settings.rounds = std::stoul(argv[i + 1]);
-    if (name == "--milliseconds") settings.length = std::chrono::milliseconds(std::stoul(argv[i + 1]));
-    if (name == "--folder") settings.folder = argv[i + 1];
-    if (name == "--log") settings.log = argv[i + 1];
-    if (name == "--batch") settings.batch = std::stoul(argv[i + 1]);
-    if (name == "--publishers") settings.publishers = {std::stoul(argv[i + 1])};
-  }
-  const auto folder = settings.folder / ("millrace-stores-" + std::to_string(::getpid()));
-  std::printf(
-      "| publishers | log | publishes/s | of the bare loop | of one with threads | p50 µs | p99 µs | delivered p50 µs"
-      " | p99 µs |\n");
-  std::printf("|-:|-|-:|-:|-:|-:|-:|-:|-:|\n");
+  std::optional<Servers> servers;
+  std::vector<Subject> all;
+  CLI::App app{"What a store costs"};
+  add_options(app, settings);
+  app.final_callback([&] { all = chosen(subjects(settings, servers), settings.log); });
+  CLI11_PARSE(app, argc, argv);
+
   // The servers' files are to be on the same disk.
   ::setenv("TMPDIR", settings.folder.c_str(), 1);
-  Servers servers;
+  servers.emplace();
   if (nats_syncs_always()) {
-    servers.syncing_nats.emplace("", true, "sync_interval: always\n");
+    servers->syncing_nats.emplace("", true, "sync_interval: always\n");
   } else {
     std::fprintf(stderr,
                  "NATS with `sync_interval: always` is not measured: it needs nats-server 2.10 or newer in PATH\n");
   }
-  std::vector<Subject> all = subjects(settings, servers);
-  std::erase_if(all, [&](const Subject& subject) { return !std::string_view(subject.name).starts_with(settings.log); });
-  for (const std::size_t publishers : settings.publishers) {
-    std::map<std::string, std::vector<Figures>> rounds;
-    for (std::size_t round = 0; round < settings.rounds; ++round) {
-      for (const Subject& subject : all) {
-        std::filesystem::create_directories(folder);
-        rounds[subject.name].push_back(subject.measure((folder / "log").string(), publishers));
-        std::filesystem::remove_all(folder);
-      }
-    }
-    for (const Subject& subject : all) {
-      const Figures figures = medians(rounds[subject.name]);
-      const auto ratio_to = [&](const std::string& bare) -> std::string {
-        if (subject.beside.empty() || !rounds.contains(bare)) return {};
-        char text[32];
-        std::snprintf(text, sizeof text, "%.2f", figures.per_second / medians(rounds[bare]).per_second);
-        return text;
-      };
-      std::printf("| %zu | %s | %.0f | %s | %s | %.0f | %.0f | %.0f | %.0f |\n", publishers, subject.name,
-                  figures.per_second, ratio_to(subject.beside).c_str(), ratio_to(subject.beside + ", threads").c_str(),
-                  figures.p50, figures.p99, figures.delivered_p50, figures.delivered_p99);
-      std::fflush(stdout);
-    }
-  }
+  measure_all(all, settings);
   return 0;
 }

@@ -5,12 +5,12 @@
 //
 // Each minute has events for its first half, one every five seconds, and is quiet for the other, so that heartbeats
 // are sent. Prints a line of each step on stderr, and at the end JSON; exit code 1 if an event was lost or doubled.
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "http2/bench_server.h"
@@ -136,6 +136,13 @@ int run(bool tls, std::size_t streams, int minutes) {
 }  // namespace millrace::bench
 
 int main(int argc, char** argv) {
-  if (argc != 4) millrace::bench::fail("clear|tls STREAMS MINUTES");
-  return millrace::bench::run(std::string_view(argv[1]) == "tls", std::stoul(argv[2]), std::stoi(argv[3]));
+  CLI::App app{"A long life of many event streams over HTTP/2"};
+  std::string wire;
+  std::size_t streams = 0;
+  int minutes = 0;
+  app.add_option("WIRE", wire)->required()->check(CLI::IsMember({"clear", "tls"}));
+  app.add_option("STREAMS", streams)->required()->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("MINUTES", minutes)->required()->check(CLI::Range(1, 1'000'000'000));
+  CLI11_PARSE(app, argc, argv);
+  return millrace::bench::run(wire == "tls", streams, minutes);
 }

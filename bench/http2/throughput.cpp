@@ -7,6 +7,7 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
 #include <chrono>
@@ -133,7 +134,17 @@ void measure(bool tls, std::size_t streams, std::size_t each, int events, int ra
 }  // namespace millrace::bench
 
 int main(int argc, char** argv) {
-  if (argc != 6) millrace::bench::fail("clear|tls STREAMS STREAMS_A_CONNECTION EVENTS RATE");
-  millrace::bench::measure(std::string_view(argv[1]) == "tls", std::stoul(argv[2]), std::stoul(argv[3]),
-                           std::stoi(argv[4]), std::stoi(argv[5]));
+  CLI::App app{"What event streams over HTTP/2 and HTTP/1.1 cost"};
+  std::string wire;
+  std::size_t streams = 0;
+  std::size_t streams_a_connection = 0;
+  int events = 0;
+  int rate = 0;
+  app.add_option("WIRE", wire)->required()->check(CLI::IsMember({"clear", "tls"}));
+  app.add_option("STREAMS", streams)->required()->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("STREAMS_A_CONNECTION", streams_a_connection, "0 for HTTP/1.1")->required();
+  app.add_option("EVENTS", events)->required()->check(CLI::Range(1, 1'000'000'000));
+  app.add_option("RATE", rate, "Events a second")->required()->check(CLI::Range(1, 1'000'000'000));
+  CLI11_PARSE(app, argc, argv);
+  millrace::bench::measure(wire == "tls", streams, streams_a_connection, events, rate);
 }

@@ -5,11 +5,10 @@
 //   POST /start?rate=R&events=N  producer threads send N events to each of them, R a second
 //   POST /inside?topics=T&events=N   Hub::publish of N events to topics t0 … tT-1 at random
 //
-// The argument `by-workers` has a worker answer each request, as a program's logger or authorizer does; `tls CERT KEY`
-// has it speak TLS; `sqlite FILE` and `files FOLDER` give it a store; a number is that of event loops. Prints
-// `listening on PORT` once it is.
+// `--help` lists the options. Prints `listening on PORT` once it is.
 #include <sys/resource.h>
 
+#include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
 #include <cstdio>
@@ -73,32 +72,49 @@ void publish_inside(millrace::Hub& hub, std::uint64_t topics, std::uint64_t even
   }
 }
 
+struct Arguments {
+  bool by_workers = false;
+  std::vector<std::string> tls;
+  std::string files;
+  std::string sqlite;
+  std::size_t loops = 0;  // 0: as many as the server takes by itself
+};
+
 }  // namespace
 
 int main(int argc, char** argv) {
+  CLI::App app{"A server of Millrace's that also publishes from inside"};
+  Arguments arguments;
+  app.add_flag("--by-workers", arguments.by_workers,
+               "A worker answers each request, as with a program's logger or authorizer");
+  app.add_option("--tls", arguments.tls, "Files of a certificate chain and its key")
+      ->expected(2)
+      ->check(CLI::ExistingFile);
+  auto* const in_files = app.add_option("--files", arguments.files, "A folder for a store of files");
+  app.add_option("--sqlite", arguments.sqlite, "A file for a store of SQLite")->excludes(in_files);
+  app.add_option("--loops", arguments.loops, "Event loops")->check(CLI::Range(1, 1'000'000'000));
+  CLI11_PARSE(app, argc, argv);
+
   rlimit files{};
   getrlimit(RLIMIT_NOFILE, &files);
   files.rlim_cur = files.rlim_max;
   setrlimit(RLIMIT_NOFILE, &files);
 
   millrace::ServerOptions options{.publishing = {.anonymous = true}};
-  const std::string argument = argc > 1 ? argv[1] : "";
-  const bool by_workers = argument == "by-workers";
-  const bool is_tls = argument == "tls" && argc == 4;
-  if (is_tls) {
-    options.tls = millrace::ServerTls{
-        .certificates = {{.chain = millrace::Pem::file(argv[2]), .key = millrace::Pem::file(argv[3])}}};
+  if (!arguments.tls.empty()) {
+    options.tls = millrace::ServerTls{.certificates = {{.chain = millrace::Pem::file(arguments.tls[0]),
+                                                        .key = millrace::Pem::file(arguments.tls[1])}}};
   }
-  if (argc == 3)
-    options.store = argument == "sqlite" ? millrace::open_sqlite(argv[2]) : millrace::open_file_log(argv[2]);
-  if (!argument.empty() && !by_workers && !is_tls && options.store == nullptr)
-    options.threads.loops = std::stoul(argument);
+  if (!arguments.sqlite.empty()) options.store = millrace::open_sqlite(arguments.sqlite);
+  if (!arguments.files.empty()) options.store = millrace::open_file_log(arguments.files);
+  if (arguments.loops > 0) options.threads.loops = arguments.loops;
   options.streams.gzip = true;  // for those who ask
   options.history.events = 1'000'000;
   options.history.bytes = 512 * 1024 * 1024;
   millrace::Server server(options);
   server.events("/events");
-  if (by_workers) server.set_logger([](const auto&, const auto&) {});  // then no loop answers events routes itself
+  if (arguments.by_workers)
+    server.set_logger([](const auto&, const auto&) {});  // then no loop answers events routes itself
 
   std::mutex mutex;
   std::vector<millrace::EventStream> streams;

@@ -5,6 +5,7 @@
 // Prints `listening on PORT` once it is.
 #include <httplib.h>
 
+#include <CLI/CLI.hpp>
 #include <condition_variable>
 #include <cstdint>
 #include <cstdio>
@@ -44,7 +45,10 @@ class Channel {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const std::size_t streams = argc > 1 ? std::stoul(argv[1]) : 100;
+  CLI::App app{"Event streams that hold a thread each"};
+  std::size_t streams = 100;
+  app.add_option("STREAMS", streams, "How many there may be (100)")->check(CLI::Range(1, 1'000'000'000));
+  CLI11_PARSE(app, argc, argv);
   Channel channel;
   httplib::Server server;
   server.new_task_queue = [streams] { return new httplib::ThreadPool(streams + 8); };
