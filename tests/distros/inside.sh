@@ -19,7 +19,7 @@ if cmake --preset dev && cmake --build --preset dev; then
 else
   status=1
 fi
-printf 'distros: %-6s | %-11s | %-7s | %-7s | %-6s | %s | %s\n' "$(g++ -dumpfullversion)" \
+printf 'distros: %-6s | %-11s | %-7s | %-7s | %-7s | %s | %s\n' "$(g++ -dumpfullversion)" \
   "$(version_of libcpp-httplib-dev)" "$(version_of libssl-dev)" "$(version_of libnghttp2-dev)" \
   "$(version_of nats-server)" "$result" "${ways:-none}"
 exit "$status"

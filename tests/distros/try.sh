@@ -1,13 +1,13 @@
 #!/bin/bash
 # The unit, fault and feature suites in each Debian that people have: with its compiler, and its cpp-httplib, OpenSSL,
-# nghttp2 and NATS; and the ways of docs/install.md with the core alone. `./run test distros` calls it; by hand, and before
-# a release.
+# nghttp2 and NATS; and the ways of docs/install.md with the core alone. By hand, and before a release:
 #
-#   sudo tests/distros/try.sh                   bookworm (12), trixie (13) and forky (testing), each from nothing
-#   sudo tests/distros/try.sh --again trixie    in the root that the last trial left, brought up to date
+#   sudo ./run test distros                     bookworm (12), trixie (13) and forky (testing), each from nothing
+#   sudo ./run test distros trixie forky        only these
+#   sudo ./run test distros --again trixie      in the root that the last trial left, brought up to date
 #
-# Each builds everything: an hour or more on two cores. Needs: root, debootstrap, 4 GB of disk for each. The roots are
-# those of tests/bare/try.sh. The table comes last; it is also in build/log/distros.txt.
+# Each builds everything: an hour or more on two cores; again, only what has changed. Needs: root, debootstrap, 2 GB of
+# disk for each. The roots are those of tests/bare/try.sh. The table comes last; it is also in build/log/distros.txt.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 
@@ -19,7 +19,7 @@ fi
 [ $# -gt 0 ] || set -- bookworm trixie forky
 mkdir -p build/log
 table=build/log/distros.txt
-printf '%-9s | %-6s | %-11s | %-7s | %-7s | %-6s | %s | %s\n' Debian GCC cpp-httplib OpenSSL nghttp2 NATS tests "core by" >"$table"
+printf '%-9s | %-6s | %-11s | %-7s | %-7s | %-7s | %s | %s\n' Debian GCC cpp-httplib OpenSSL nghttp2 NATS tests "core by" >"$table"
 failed=0
 for suite; do
   log=build/log/distros-$suite.log
