@@ -4,4 +4,6 @@
 export { messageOf, prepareMessages } from "./message.js";
 
 /** Here the platform's EventTarget dispatches them. */
-export const dispatching = <Target>(implementation: Target): Target => implementation;
+export function dispatching<Target>(implementation: Target): Target {
+  return implementation;
+}

@@ -1,3 +1,5 @@
 // The mode of a request for events. build.mjs replaces this file by cache-mode-asked.ts where it may be Cloudflare's.
 
-export const cacheMode = (): RequestCache | undefined => "no-store";
+export function cacheMode(mode: RequestCache): RequestCache | undefined {
+  return mode;
+}

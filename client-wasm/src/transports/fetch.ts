@@ -30,7 +30,7 @@ export function requestOf(
     method: request.method ?? "GET",
     headers,
     body: request.body ?? null,
-    cache: cacheMode(),
+    cache: cacheMode("no-store"),
     credentials: request.withCredentials ? "include" : "same-origin",
     signal,
   };
