@@ -24,9 +24,9 @@ export const adapters = {
 
 /** `contents` is a program that uses the package; `external` is not counted. */
 export const uses = [
-  { what: "EventSource alone", contents: 'export { EventSource } from "./index.js"', limit: 9_440 },
-  { what: "the whole package", contents: 'export * from "./index.js"', limit: 15_444 },
-  { what: "millrace/eventsource", contents: 'export { EventSource } from "./eventsource.js"', limit: 4_376 },
+  { what: "EventSource alone", contents: 'export { EventSource } from "./index.js"', limit: 9_424 },
+  { what: "the whole package", contents: 'export * from "./index.js"', limit: 15_428 },
+  { what: "millrace/eventsource", contents: 'export { EventSource } from "./eventsource.js"', limit: 4_360 },
   {
     what: "  and with its first source, core-module.js",
     contents: 'export * from "./core-module.js"',

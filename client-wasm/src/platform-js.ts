@@ -76,15 +76,18 @@ class BareDOMException extends Error {
 /** The standard's UTF-8 decoder, including the byte order mark. [WHATWG Encoding 8.1.1] */
 class BareTextDecoder {
   readonly #keepsMark: boolean;
+  /** The beginning of a character whose rest comes with the next bytes. */
+  #begun = new Uint8Array();
 
   constructor(_label?: string, { ignoreBOM = false }: TextDecoderOptions = {}) {
     this.#keepsMark = ignoreBOM;
   }
 
-  // Replaces an incomplete character at the end: the core's texts end with whole characters.
-  decode(bytes: Uint8Array = new Uint8Array()): string {
+  decode(input: Uint8Array = new Uint8Array(), { stream = false }: TextDecodeOptions = {}): string {
+    const bytes = this.#withBegun(input);
     let text = "";
     for (let at = 0; at < bytes.length; ) {
+      const begin = at;
       const first = bytes[at++] as number;
       const more = first < 0x80 ? 0 : first < 0xc2 ? -1 : first < 0xe0 ? 1 : first < 0xf0 ? 2 : first < 0xf5 ? 3 : -1;
       let code = more > 0 ? first & (0x3f >> more) : first;
@@ -97,9 +100,23 @@ class BareTextDecoder {
         code = (code << 6) | (next & 0x3f);
         at += 1;
       }
+      if (stream && !isWhole && more > 0 && at === bytes.length) {
+        this.#begun = bytes.slice(begin);
+        break;
+      }
       text += isWhole ? String.fromCodePoint(code) : "\ufffd";
     }
     return !this.#keepsMark && text.startsWith("\ufeff") ? text.slice(1) : text;
+  }
+
+  #withBegun(input: Uint8Array): Uint8Array {
+    const begun = this.#begun;
+    if (begun.length === 0) return input;
+    const bytes = new Uint8Array(begun.length + input.length);
+    bytes.set(begun);
+    bytes.set(input, begun.length);
+    this.#begun = new Uint8Array();
+    return bytes;
   }
 }
 

@@ -131,6 +131,27 @@ for (const [name, { coreNow, Parser }] of Object.entries(builds)) {
   });
 }
 
+/** Long texts are decoded in pieces: these have characters, and broken ones, at the pieces' ends. */
+function* longTexts() {
+  const mixed = Buffer.concat([Buffer.from("水é𝄞"), Buffer.from([0xf0, 0x9d, 0x84, 0xe2, 0x82, 0xff, 0x80])]);
+  for (let begin = 0; begin < 16; begin++)
+    yield Buffer.concat([Buffer.alloc(begin, "x"), Buffer.alloc(300_000, mixed)]);
+}
+
+for (const [name, { coreNow, Parser }] of Object.entries(builds)) {
+  test(`${name}: long data is what a TextDecoder makes of it`, () => {
+    const parser = new Parser(coreNow());
+    const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+    for (const text of longTexts()) {
+      const stream = Buffer.concat([Buffer.from("data:-"), text, Buffer.from("\n\ndata: 末\n\n")]);
+      const events = [...piecesOf(stream, maxInputBytes)].flatMap((piece) => parser.feed(piece));
+      assert.ok(events[0].data === `-${decoder.decode(text)}`, "the long text");
+      assert.equal(events[1].data, "末");
+    }
+    parser.close();
+  });
+}
+
 for (const [name, { coreNow, Parser }] of Object.entries(builds)) {
   test(`${name}: events are right while the core's memory grows`, () => {
     const parsers = [new Parser(coreNow()), new Parser(coreNow())];

@@ -39,6 +39,9 @@ Object.assign(globalThis, {
   fetch: fetchWhole,
 });
 
+const longText = "水é𝄞".repeat(20_000);
+const longEvents = ["", "x", "xx", "xxx"].map((begin) => `data:${begin}${longText}\n\n`).join("");
+
 const distribution = "../../client-wasm/dist/js.js";
 const bare = await import(distribution);
 Object.assign(globalThis, had);
@@ -51,7 +54,7 @@ globalThis.MessageEvent = { [Symbol.hasInstance]: (event) => "lastEventId" in ev
 // looked for.
 const beyond = { newer: /redirects|uncached/, bare: /redirects|uncached|shape|brand/ };
 
-for (const [what, { EventSource, connect }] of Object.entries({ bare, newer })) {
+for (const [what, { EventSource, connect, parse, ready }] of Object.entries({ bare, newer })) {
   const cases = eventSourceCases.filter(({ name }) => !beyond[what].test(name));
   runInNode(
     cases.map((item) => ({ ...item, name: `${what}: ${item.name}` })),
@@ -72,6 +75,13 @@ for (const [what, { EventSource, connect }] of Object.entries({ bare, newer })) 
       server.requests.map(({ headers }) => headers["last-event-id"]),
       [undefined, "1"],
     );
+  });
+
+  test(`${what}: long data that is not ASCII is decoded whole`, async () => {
+    await ready();
+    const data = parse(longEvents).map((event) => event.data);
+    assert.ok(data.every((text, index) => text === "x".repeat(index) + longText));
+    assert.equal(data.length, 4);
   });
 
   test(`${what}: a POST is sent`, async (context) => {
