@@ -5,7 +5,7 @@
 # millrace_exports(target FOLDER public headers [ALSO names of internals that other parts of Millrace use])
 function(millrace_exports target)
   get_target_property(type ${target} TYPE)
-  if(NOT type STREQUAL "SHARED_LIBRARY" OR NOT CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  if(NOT CMAKE_SYSTEM_NAME STREQUAL "Linux" OR NOT (type STREQUAL "SHARED_LIBRARY" OR MILLRACE_DEVELOPER_MODE))
     return()
   endif()
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "ALSO;HEADERS")
@@ -45,10 +45,20 @@ function(millrace_exports target)
   string(APPEND map "    };\n  local:\n    *;\n};\n")
   set(file ${CMAKE_CURRENT_BINARY_DIR}/${target}.map)
   file(CONFIGURE OUTPUT ${file} CONTENT "${map}" @ONLY)
+  set_target_properties(${target} PROPERTIES MILLRACE_VERSION_SCRIPT ${file})
+  if(type STREQUAL "SHARED_LIBRARY")
+    millrace_export_only(${target} ${file})
+  endif()
+endfunction()
+
+# A shared library offers what the version script says, and needs no more than it is linked with.
+function(millrace_export_only target file)
   target_link_options(${target} PRIVATE LINKER:--version-script=${file} LINKER:-z,defs)
   set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${file})
   # No object file differs from that of a static library.
   set_target_properties(${target} PROPERTIES DEFINE_SYMBOL "")
+  # Installed anywhere, they find each other. A program knows where those are that it calls itself, and not what these need.
+  set_target_properties(${target} PROPERTIES INSTALL_RPATH "$ORIGIN")
   # Before 1.0 a minor version may break what the one before it promised.
   set_target_properties(${target} PROPERTIES VERSION ${PROJECT_VERSION} SOVERSION ${PROJECT_VERSION_MAJOR}.${PROJECT_VERSION_MINOR})
 endfunction()
