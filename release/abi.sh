@@ -12,7 +12,10 @@ fail() { printf 'release: %s\n' "$*" >&2; exit 1; }
 repository=$(git -C "$(dirname "$0")" rev-parse --show-toplevel)
 cd "$repository"
 out=${MILLRACE_ABI:-$repository/build/release-abi}
-before=$(git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null) || { say "no earlier release to compare the ABI with"; exit 0; }
+before=$(git describe --tags --abbrev=0 --match 'v*' HEAD^ 2>/dev/null) || {
+  say "there is no earlier release to compare the ABI with: no tag v… before this commit (in a clone without tags: git fetch --tags)"
+  exit 0
+}
 
 # build COMMIT FOLDER OPTION…
 build() {
