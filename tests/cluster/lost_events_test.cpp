@@ -103,6 +103,11 @@ class LostEvents : public ::testing::Test {
       }
       return text;
     }
+    /// How often it has said that NATS has lost events.
+    std::size_t reports() const {
+      const MutexLock lock(mutex_);
+      return reports_;
+    }
     JetStreamEventLog* operator->() { return &log_; }
 
    private:
@@ -118,10 +123,15 @@ class LostEvents : public ::testing::Test {
                               << entry.sequence << " was delivered twice";
                         }
                       },
-                  .on_status = [](const StoreStatus&) {}});
+                  .on_status =
+                      [this](const StoreStatus& status) {
+                        const MutexLock lock(mutex_);
+                        if (status.reason.find("NATS has lost events") != std::string::npos) ++reports_;
+                      }});
     }
 
     mutable Mutex mutex_;
+    std::size_t reports_ GUARDED_BY(mutex_) = 0;
     std::map<std::uint64_t, std::string> delivered_ GUARDED_BY(mutex_);
     JetStreamEventLog log_;
   };
@@ -159,6 +169,21 @@ TEST_F(LostEvents, AreFollowedByOthersUnderNumbersThatNobodyHasHad) {
   Log other(nats_);
   EXPECT_EQ(other.read_after(0), one.read_after(0));
   EXPECT_EQ(other.append("7"), six + 1);
+}
+
+// Later looks at the stream, which is shorter than it was, find nothing that is not known.
+TEST_F(LostEvents, AreNoticedOnce) {
+  Log one(nats_);
+  ASSERT_EQ(one.append("1"), 1U);
+  nats_.keep("log");
+  for (const char* data : {"lost 2", "lost 3", "lost 4", "lost 5"}) ASSERT_NE(one.append(data), 0U);
+  nats_.lose("log");
+  ASSERT_TRUE(eventually([&] { return one->head() > 5; }));
+  ASSERT_NE(one.append("6"), 0U);
+  const std::size_t reports = one.reports();
+  EXPECT_TRUE(eventually([&] { return one->statistics().entries == 3; })) << "it has looked at 1, the mark and 6";
+  ASSERT_NE(one.append("7"), 0U);
+  EXPECT_EQ(one.reports(), reports);
 }
 
 TEST_F(LostEvents, AreNoticedAlsoIfOthersHavePublishedAsManySince) {

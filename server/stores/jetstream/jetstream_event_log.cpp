@@ -152,7 +152,7 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
     messages.push_back(std::move(message));
   }
   if (messages.empty()) return;
-  const std::uint64_t delivered = follower_->head();
+  const StreamFollower::Progress delivered = follower_->progress();
   const bool has_ids = !keys.empty();  // then the index is written without waiting for the follower
   std::vector<NatsAck> acks =
       sender_->send(messages, has_ids ? MessageSender::Until::kStored : MessageSender::Until::kHandedOver);
@@ -168,8 +168,8 @@ void JetStreamEventLog::append_some(std::span<const Publication> publications, s
       acks[i] = sender_->send({again}, MessageSender::Until::kStored).front();
     }
     // The stream had another event there: it is behind the loss that the follower will find.
-    if (!acks[i].duplicate && acks[i].sequence <= delivered) {
-      follower_->suspect();
+    if (!acks[i].duplicate && acks[i].sequence <= delivered.head) {
+      follower_->suspect(delivered);
       throw StoreUnavailable(append_refusal(kLostEvents));
     }
     if (!acks[i].duplicate) sequences[sent[i].index] = acks[i].sequence;
@@ -228,8 +228,8 @@ void JetStreamEventLog::probe() {
     }
     const StreamQueries::State state = queries_->state();
     // Compares what was delivered a while ago: the stream's leader may be a little behind the server that delivers.
-    if (state.head < delivered_before_) follower_->suspect();
-    delivered_before_ = follower_->head();
+    if (state.head < delivered_before_.head) follower_->suspect(delivered_before_);
+    delivered_before_ = follower_->progress();
     figures_.entries = state.entries;
     figures_.bytes = state.bytes;
     queries_->keep_losses();

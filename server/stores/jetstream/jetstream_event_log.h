@@ -89,8 +89,8 @@ class JetStreamEventLog final : public EventStore {
   std::string probing_trouble_ GUARDED_BY(mutex_);
   std::vector<std::string> warnings_ GUARDED_BY(mutex_);
   std::atomic<Durability> durability_ = Durability::kProcess;
-  std::atomic<bool> is_look_due_ = false;  // the connection was lost since the last one
-  std::uint64_t delivered_before_ = 0;     // head at the last probe; used by its thread only
+  std::atomic<bool> is_look_due_ = false;      // the connection was lost since the last one
+  StreamFollower::Progress delivered_before_;  // at the last probe; used by its thread only
 
   std::atomic<NatsConnection*> connected_ = nullptr;  // null until it exists
   std::unique_ptr<NatsConnection> connection_;

@@ -197,6 +197,16 @@ void StreamFollower::hand_over() noexcept {
 
 // --- Losses ---------------------------------------------------------------------------------------------------------
 
+StreamFollower::Progress StreamFollower::progress() const {
+  const MutexLock lock(waiting_mutex_);
+  return {.head = head_, .losses = losses_};
+}
+
+void StreamFollower::suspect(const Progress& delivered) {
+  const MutexLock lock(waiting_mutex_);
+  if (delivered.losses == losses_) is_suspicious_ = true;
+}
+
 bool StreamFollower::is_there(const Delivered& entry) const {
   const auto published = queries_.published_at(entry.sequence);
   return !published || *published == entry.published;  // one that was removed cannot be compared
@@ -246,6 +256,7 @@ void StreamFollower::follow_anew(std::uint64_t through) {
   const MutexLock lock(waiting_mutex_);
   head_ = through;
   ++losses_;
+  is_suspicious_ = false;
   log_head_ = std::max(log_head_.load(), queries_.numbers()->through_in_log(through));
   ends_early_since_.reset();
 }

@@ -53,8 +53,14 @@ class StreamFollower {
   /// How often the stream had lost entries that were delivered.
   std::uint64_t losses() const { return losses_; }
 
-  /// The stream may have lost entries that were delivered.
-  void suspect() { is_suspicious_ = true; }
+  struct Progress {
+    std::uint64_t head = 0;
+    std::uint64_t losses = 0;
+  };
+  Progress progress() const;
+
+  /// The stream may have lost entries up to this head. Does nothing if a loss has been found since.
+  void suspect(const Progress& delivered);
   /// Until the thread has begun to check.
   bool is_suspected() const { return is_suspicious_; }
 
