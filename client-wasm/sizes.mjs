@@ -24,13 +24,13 @@ export const adapters = {
 
 /** `contents` is a program that uses the package; `external` is not counted. */
 export const uses = [
-  { what: "EventSource alone", contents: 'export { EventSource } from "./index.js"', limit: 9_424 },
-  { what: "the whole package", contents: 'export * from "./index.js"', limit: 15_428 },
+  { what: "EventSource alone", contents: 'export { EventSource } from "./index.js"', limit: 9_420 },
+  { what: "the whole package", contents: 'export * from "./index.js"', limit: 15_424 },
   { what: "millrace/eventsource", contents: 'export { EventSource } from "./eventsource.js"', limit: 4_360 },
   {
     what: "  and with its first source, core-module.js",
     contents: 'export * from "./core-module.js"',
-    limit: 4_988,
+    limit: 4_980,
     external: ["./wasm2js.js"],
   },
   { what: "extras.js, where it is needed", contents: 'export * from "./extras.js"', limit: 6_984, external: [] },

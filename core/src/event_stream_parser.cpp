@@ -300,13 +300,13 @@ EventStreamParser::Item EventStreamParser::dispatch() {
   const bool in_chunk = data_in_chunk_.data() != nullptr;
   const std::string_view data = in_chunk ? data_in_chunk_ : data_buffer_.view();
   const std::string_view topics = fields_[kTopics].view();
-  event_ = {.type = fields_[kEventType].empty() ? protocol::kDefaultEventType : fields_[kEventType].view(),
-            .data = (in_chunk ? chunk_is_ascii_ : kIsForSpeed && data_is_ascii_) ? data : decoded(data, decoded_),
-            .last_event_id = last_event_id_.view(),
-            .has_id = has_id,
-            .topics = topics};
+  event_.type = fields_[kEventType].empty() ? protocol::kDefaultEventType : fields_[kEventType].view();
+  event_.data = (in_chunk ? chunk_is_ascii_ : kIsForSpeed && data_is_ascii_) ? data : decoded(data, decoded_);
+  event_.last_event_id = last_event_id_.view();
+  event_.has_id = has_id;
+  event_.topics = topics;
   if constexpr (kIsForSpeed) event_.topic = topics.substr(0, topics.find('\t'));  // core.ts takes it from the topics
-  if (!kIsForSpeed || !fields_[kTraceParent].empty()) event_.trace = trace();
+  event_.trace = kIsForSpeed && fields_[kTraceParent].empty() ? TraceContext() : trace();
   dispatched_ = true;
   return Item::kEvent;
 }
