@@ -16,7 +16,8 @@ npm_packages=(npm)  # only where there is no Node.js new enough: Debian 12 has 1
 browser_packages=(chromium firefox-esr webkit2gtk-driver xvfb)
 picture_packages=(chromium optipng fonts-wqy-microhei prometheus)  # the page names its other language
 docs_packages=(doxygen mkdocs)
-port_packages=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf g++-s390x-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static)
+port_packages=(g++-aarch64-linux-gnu g++-arm-linux-gnueabihf g++-s390x-linux-gnu g++-mingw-w64-x86-64-posix qemu-user-static
+  wine wine64)
 check_packages=(clang libc++-dev clang-format clang-tidy "${docs_packages[@]}")
 release_packages=(git abigail-tools)
 root_packages=(debootstrap)
@@ -109,7 +110,7 @@ need() {
       docs) packages "Doxygen, for the reference of the C++ headers, and MkDocs, for the web site" "${docs_packages[@]}" ;;
       check) packages "formatter, linter, analyser and Doxygen for C++" "${check_packages[@]}" ;;
       ports)
-        packages "compilers for other systems, and QEMU to run what they make" "${port_packages[@]}"
+        packages "compilers for other systems, QEMU and Wine to run what they make" "${port_packages[@]}"
         need_node
         need_zig
         ;;

