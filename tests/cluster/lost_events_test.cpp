@@ -75,17 +75,24 @@ class LostEvents : public ::testing::Test {
       }));
       return sequence;
     }
-    /// The number of the store's entry with this data after `before`; 0 without such an entry, or if it cannot be read
-    /// now.
+    /// The number of the store's entry with this data after `before`; 0 without such an entry. Waits until the log
+    /// has read all that NATS has, which is what was sent before on the same connection.
     std::uint64_t found(std::string_view data, std::uint64_t before) const {
-      try {
-        for (const LogEntry& entry : log_.read_after(before, *filter_for({"a"})).entries) {
-          if (entry.payload.ends_with("data: " + std::string(data) + "\n\n")) return entry.sequence;
+      std::uint64_t sequence = 0;
+      EXPECT_TRUE(eventually([&] {
+        try {
+          log_.catch_up_with_others();
+          for (const LogEntry& entry : log_.read_after(before, *filter_for({"a"})).entries) {
+            if (sequence == 0 && entry.payload.ends_with("data: " + std::string(data) + "\n\n")) {
+              sequence = entry.sequence;
+            }
+          }
+          return true;
+        } catch (const StoreUnavailable&) {
+          return false;
         }
-      } catch (const StoreUnavailable&) {
-        return 0;
-      }
-      return 0;
+      }));
+      return sequence;
     }
     std::map<std::uint64_t, std::string> delivered() const {
       const MutexLock lock(mutex_);
