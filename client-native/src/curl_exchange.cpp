@@ -217,7 +217,11 @@ void CurlExchange::set_headers() {
 
 void CurlExchange::stop() {
   if (transfers_ == nullptr) return;
-  if (!hosts_.stop()) transfers_->remove(easy_.get());
+  if (!hosts_.stop()) {
+    // libcurl 8.14 would keep a connection that has had no answer, and not use it for another request.
+    if (head_.status == 0) curl_easy_setopt(easy_.get(), CURLOPT_FORBID_REUSE, 1L);
+    transfers_->remove(easy_.get());
+  }
   transfers_ = nullptr;
   is_restless_ = false;
   explanation_deadline_.reset();
