@@ -7,6 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { chromium } from "playwright-core";
+import "../support/end-on-sigterm.mjs";
 import { startMillrace } from "../support/millrace-server.mjs";
 
 const folder = mkdtempSync(join(tmpdir(), "millrace-tls-"));

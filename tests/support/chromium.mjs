@@ -1,6 +1,7 @@
 // Debian's Chromium, headless, driven by playwright-core.
 
 import { chromium } from "playwright-core";
+import "./end-on-sigterm.mjs";
 import { overTls } from "./test-tls.mjs";
 
 /** Of a context of its pages: accepts the certificate of test-tls.mjs. */

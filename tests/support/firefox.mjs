@@ -1,6 +1,7 @@
 // Debian's Firefox ESR, headless, driven over WebDriver BiDi by puppeteer-core. Its pages have what runInPage() uses.
 
 import puppeteer from "puppeteer-core";
+import "./end-on-sigterm.mjs";
 import { overTls } from "./test-tls.mjs";
 
 export function launchFirefox() {
