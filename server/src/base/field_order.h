@@ -1,4 +1,4 @@
-// put_in_order: fields of one name, in the order in which they were added. cpp-httplib 0.17 to 0.51 keep them in a
+// Fields of one name, in the order in which they were added. cpp-httplib 0.17 to 0.51 keep them in a
 // std::unordered_multimap, which may list them in reverse.
 #pragma once
 
@@ -9,6 +9,12 @@
 #include <vector>
 
 namespace millrace {
+
+/// Whether fields of one name may be listed in another order than that in which they were added.
+template <typename Headers>
+inline constexpr bool kAreFieldsUnordered = requires(const Headers& headers) {
+  headers.key_eq();
+};
 
 namespace detail {
 
@@ -34,7 +40,7 @@ void reverse_values(Field first, Field last) {
 /// Call it once for `headers`, after the last of its fields has been added by emplace().
 template <typename Headers>
 void put_in_order([[maybe_unused]] Headers& headers) {
-  if constexpr (requires { headers.key_eq(); }) {
+  if constexpr (kAreFieldsUnordered<Headers>) {
     static const bool kListsInReverse = detail::lists_in_reverse<Headers>();
     if (!kListsInReverse) return;
     const auto is_same = headers.key_eq();

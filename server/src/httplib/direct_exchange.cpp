@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "base/field_order.h"
 #include "error_answers.h"
 #include "http/error_response.h"
 #include "http/field_text.h"
@@ -62,6 +63,7 @@ void write_answer(httplib::Response& response, const std::string& keep_alive, Ex
   output.reserve(256 + response.body.size());
   output.append("HTTP/1.1 ").append(std::to_string(response.status)).append(" ");
   output.append(reason_phrase(response.status)).append("\r\n");
+  put_in_order(response.headers);
   for (const auto& [name, value] : response.headers) output.append(name).append(": ").append(value).append("\r\n");
   output.append("\r\n").append(response.body);
   exchange.output.append(output, exchange.is_last());

@@ -55,12 +55,14 @@ HttplibBridge::HttplibBridge(httplib::Server& server, ExchangeTerms terms)
       routes_(server),
       error_handler_(insides_.error),
       unwatch_refusals_(watch_refusals(server, note_refused_body)),
+      stop_keeping_order_(keep_fields_in_order(server)),
       max_body_bytes_(std::exchange(insides_.max_body_bytes, std::numeric_limits<std::size_t>::max())) {
   server.set_error_handler(httplib::Server::HandlerWithResponse(
       ErrorAnswers{.routes = &routes_, .of_program = error_handler_, .keep_alive = keep_alive_terms(insides_)}));
 }
 
 HttplibBridge::~HttplibBridge() {
+  stop_keeping_order_();
   unwatch_refusals_();
   server_.set_error_handler(std::move(error_handler_));
   insides_.max_body_bytes = max_body_bytes_;
@@ -147,7 +149,9 @@ std::optional<std::string> HttplibBridge::take_response(const httplib::Request& 
     throw std::logic_error("millrace: read the request's body before the response becomes an event stream");
   }
   std::string head = "HTTP/1.1 200 OK\r\n";
-  for (const auto& [name, value] : response.headers) head.append(name).append(": ").append(value).append("\r\n");
+  httplib::Headers headers = response.headers;
+  put_in_order(headers);
+  for (const auto& [name, value] : headers) head.append(name).append(": ").append(value).append("\r\n");
   // No `Connection: close` to HTTP/1.1: Node.js's fetch takes a response that says so, and is cut off, for whole.
   if (!exchange->head.is_http2) {
     head.append(exchange->head.http_1_0 ? "Connection: close\r\n" : "Transfer-Encoding: chunked\r\n");

@@ -62,6 +62,7 @@ class HttplibBridge {
   const RouteTable routes_;
   httplib::Server::HandlerWithResponse error_handler_;  // the program's
   std::function<void()> unwatch_refusals_;
+  std::function<void()> stop_keeping_order_;
   const std::size_t max_body_bytes_;
 };
 

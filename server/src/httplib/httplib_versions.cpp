@@ -7,6 +7,7 @@
 #include <type_traits>
 #include <typeinfo>
 
+#include "base/field_order.h"
 #include "http/field_text.h"
 #include "millrace/server/limits.h"
 
@@ -139,6 +140,7 @@ void give_socket_to(httplib::Server& server, socket_t socket);
 bool process_request_of(httplib::Server& server, HttplibStream& stream, bool close_connection,
                         const std::function<void(httplib::Request&)>& set_up);
 std::function<void()> watch_refusals_of(httplib::Server& server, void (*seen)(const httplib::Request& request));
+std::function<void()> keep_order_in(httplib::Server& server);
 
 namespace {
 
@@ -264,6 +266,24 @@ std::function<void()> watch_by(Logger httplib::Server::*member, httplib::Server&
   return [] {};
 }
 
+// cpp-httplib calls the writer once for each response, when all its fields are set.
+template <typename Writer>
+std::function<void()> keep_order_by(Writer httplib::Server::*member, httplib::Server& server) {
+  if constexpr (!kAreFieldsUnordered<httplib::Headers>) {
+    return [] {};
+  } else {
+    Writer usual = server.*member;
+    server.*member = [usual](httplib::Stream& stream, auto& headers) {
+      put_in_order(headers);
+      return usual(stream, headers);
+    };
+    return [&server, member, usual] { server.*member = usual; };
+  }
+}
+[[maybe_unused]] std::function<void()> keep_order_by(std::nullptr_t NotYet::* /*member*/, httplib::Server& /*server*/) {
+  return [] {};
+}
+
 }  // namespace
 
 // An explicit instantiation may name private members [temp.explicit]; the friend functions use them.
@@ -312,6 +332,7 @@ struct Opened {
   friend std::function<void()> watch_refusals_of(httplib::Server& server, void (*seen)(const httplib::Request&)) {
     return watch_by(kErrorLogger, server, seen);
   }
+  friend std::function<void()> keep_order_in(httplib::Server& server) { return keep_order_by(kHeaderWriter, server); }
 };
 template struct Opened<
     &httplib::Server::pre_routing_handler_, &httplib::Server::post_routing_handler_,
@@ -347,6 +368,10 @@ bool process_request(httplib::Server& server, HttplibStream& stream, bool close_
 
 std::function<void()> watch_refusals(httplib::Server& server, void (*seen)(const httplib::Request& request)) {
   return watch_refusals_of(server, seen);
+}
+
+std::function<void()> keep_fields_in_order(httplib::Server& server) {
+  return keep_order_in(server);
 }
 
 }  // namespace millrace

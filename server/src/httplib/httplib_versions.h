@@ -159,4 +159,8 @@ bool process_request(httplib::Server& server, HttplibStream& stream, bool close_
 /// function is called (since 0.25; earlier versions: does nothing).
 std::function<void()> watch_refusals(httplib::Server& server, void (*seen)(const httplib::Request& request));
 
+/// Makes responses have their fields of one name in the order in which they were set, until the returned function is
+/// called. (In versions without an order of their own; others: does nothing.)
+std::function<void()> keep_fields_in_order(httplib::Server& server);
+
 }  // namespace millrace

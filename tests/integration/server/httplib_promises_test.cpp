@@ -76,6 +76,41 @@ TEST(HttplibPromise, FieldsOfOneNameAreInTheOrderInWhichTheyCame) {
   EXPECT_EQ(RawClient(server.port()).exchange(get("/fields", fields)).body, "one: one two three");
 }
 
+// The values of all fields with that name.
+std::string all_of(const RawResponse& response, const std::string& name) {
+  std::string all;
+  for (std::size_t at = 0; (at = response.head.find("\r\n" + name + ": ", at)) != std::string::npos;) {
+    at += name.size() + 4;
+    all += response.head.substr(at, response.head.find("\r\n", at) - at) + " ";
+  }
+  return all;
+}
+
+// As their client reads them, a later cookie replaces an earlier one.
+TEST(HttplibPromise, FieldsOfOneNameLeaveInTheOrderInWhichTheyWereSet) {
+  const auto bake = [](Response& response) {
+    for (int n = 1; n <= 40; ++n) {
+      if (n % 10 == 0) response.set_header("Set-Cookie", "n=" + std::to_string(n / 10));
+      response.set_header("X-" + std::to_string(n), "0");
+    }
+  };
+  RunningServer server({}, [&](Server& one) {
+    one.Get("/cookies", [&](const Request&, Response& response) { bake(response); });
+    one.Get("/fails", [&](const Request&, Response& response) {
+      bake(response);
+      response.status = 500;
+    });
+    one.Get("/stream", [&](const Request& request, Response& response) {
+      bake(response);
+      one.open_stream(request, response).close();
+    });
+  });
+  for (const std::string path : {"/cookies", "/fails", "/stream"}) {
+    const RawResponse response = RawClient(server.port()).exchange(get(path));
+    EXPECT_EQ(all_of(response, "Set-Cookie"), "n=1 n=2 n=3 n=4 ") << path;
+  }
+}
+
 // "Static File Server"
 TEST(HttplibPromise, MountsAreSearchedInOrderAndRemoved) {
   const Folders folders;
