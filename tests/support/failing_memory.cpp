@@ -46,7 +46,7 @@ void operator delete(void* memory, std::size_t, std::align_val_t) noexcept {
 
 namespace millrace::test {
 
-FailingAllocation::FailingAllocation(std::int64_t number) {
+FailingAllocation::FailingAllocation(std::int64_t number) : number_(number) {
   t_left = number;
 }
 
@@ -56,6 +56,10 @@ FailingAllocation::~FailingAllocation() {
 
 bool FailingAllocation::has_failed() const {
   return t_left < 0;
+}
+
+std::int64_t FailingAllocation::count() const {
+  return number_ - t_left;
 }
 
 }  // namespace millrace::test

@@ -16,6 +16,11 @@ class FailingAllocation {
 
   /// Whether it has come to it.
   bool has_failed() const;
+  /// How many there have been, if none has failed.
+  std::int64_t count() const;
+
+ private:
+  const std::int64_t number_;
 };
 
 }  // namespace millrace::test

@@ -37,6 +37,7 @@
 #include "millrace/server/subscription.h"
 #include "mutex.h"
 #include "proxied_clients.h"
+#include "returned_exchanges.h"
 #include "shares/buffer_budget.h"
 #include "shares/counters.h"
 #include "shares/download_gate.h"
@@ -151,6 +152,9 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
 
   /// Runs `task` on the loop's thread.
   void defer(std::function<void()> task) { loop_.defer(std::move(task)); }
+
+  /// Takes an exchange back from a worker, to finish it later on the loop's thread. Takes no memory.
+  void give_back(std::shared_ptr<Exchange> exchange) noexcept { returned_.add(std::move(exchange)); }
 
   /// The number of its connections, including those on their way to it.
   std::size_t load() const { return load_.load(std::memory_order_relaxed); }
@@ -309,6 +313,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   std::mt19937_64 random_;
   EventLoop loop_;
   LoopCommits commits_{loop_, settings_.commits};
+  ReturnedExchanges returned_{loop_};
   PresenceTimer presence_timer_{*this};
   std::optional<Acceptor> acceptor_;
   SubscriberTable subscribers_;

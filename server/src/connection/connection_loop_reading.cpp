@@ -19,6 +19,7 @@ bool ConnectionLoop::has_turn(const Connection& connection) {
 // What can be answered now, without its socket being ready. Returns the time that it takes.
 std::chrono::nanoseconds ConnectionLoop::serve_requests() {
   const auto began = std::chrono::steady_clock::now();
+  returned_.finish();
   commits_.finish_committed();
   serve_waiting();
   return std::chrono::steady_clock::now() - began;

@@ -1,21 +1,15 @@
 #include "loop_commits.h"
 
-#include <utility>
-
 namespace millrace {
 
-bool LoopCommits::add(std::unique_ptr<CommitQueue::Job> job) {
-  CommitQueue::Jobs one;
-  one.push_back(std::move(job));  // it may throw, and nothing is announced yet
+bool LoopCommits::add(CommitQueue::Jobs& one) {
   if (queue_ == nullptr || !queue_->announce()) return false;
   added_.splice(added_.end(), one);
   return true;
 }
 
-bool LoopCommits::add_at_once(std::unique_ptr<CommitQueue::Job>& job) {
-  CommitQueue::Jobs one(1);
+bool LoopCommits::add_at_once(CommitQueue::Jobs& one) noexcept {
   if (queue_ == nullptr || !queue_->announce()) return false;
-  one.front() = std::move(job);
   queue_->add(one);
   return true;
 }

@@ -2,8 +2,6 @@
 // loop reads in a turn, and finishes on the loop what is committed.
 #pragma once
 
-#include <memory>
-
 #include "hub/commit_queue.h"
 #include "loop/event_loop.h"
 #include "mutex.h"
@@ -20,11 +18,9 @@ class LoopCommits final : private CommitQueue::Source {
   /// Of the jobs for add().
   CommitQueue::Source& source() { return *this; }
 
-  /// Takes a job, which pass_on() passes on. Returns false, without having used it, if it cannot be committed any more.
-  [[nodiscard]] bool add(std::unique_ptr<CommitQueue::Job> job);
-
-  /// Takes a job that no other of its turn waits for. Likewise; any thread.
-  [[nodiscard]] bool add_at_once(std::unique_ptr<CommitQueue::Job>& job);
+  /// Takes a list of one job, which pass_on() passes on. Returns false, without having used it, if it cannot be
+  /// committed any more.
+  [[nodiscard]] bool add(CommitQueue::Jobs& one);
 
   /// Finishes the jobs that are committed.
   void finish_committed();
@@ -32,9 +28,15 @@ class LoopCommits final : private CommitQueue::Source {
   /// Passes on the jobs of this turn.
   void pass_on();
 
- private:
+  // Any thread; these take no memory --------------------------------------------------------------------------------
+
+  /// Like add(), for a job that no other of its turn waits for.
+  [[nodiscard]] bool add_at_once(CommitQueue::Jobs& one) noexcept;
+
+  /// Takes jobs that need no commit: finish_committed() finishes them, too.
   void take_back(CommitQueue::Jobs& jobs) noexcept override;
 
+ private:
   EventLoop& loop_;
   CommitQueue* const queue_;
   CommitQueue::Jobs added_;  // in this turn

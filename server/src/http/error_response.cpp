@@ -48,8 +48,10 @@ std::string_view reason_phrase(int status) {
 }
 
 std::string error_body(std::string_view sentence) {
-  // The sentence may quote the client's text, which may be invalid UTF-8.
-  return nlohmann::json{{"error", sentence}}.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + '\n';
+  // The sentence may quote the client's text, which may be invalid UTF-8. Not a JSON object: where there is no memory,
+  // the library ends the program instead of releasing one.
+  const nlohmann::json text(sentence);
+  return "{\"error\":" + text.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace) + "}\n";
 }
 
 std::string error_response(const RequestError& error, std::string_view retry_after, std::string_view lines) {

@@ -38,9 +38,11 @@ class RequestDispatch {
   void dispatch(const std::shared_ptr<Exchange>& exchange);
 
  private:
-  void serve(std::shared_ptr<Exchange> exchange);
-  void refuse(const std::shared_ptr<Exchange>& exchange, RefusalReason reason, std::string_view sentence);
-  void serve_on_worker(const std::shared_ptr<Exchange>& exchange);
+  // These throw nothing, because on a worker an exception would end the program.
+  void serve(std::shared_ptr<Exchange> exchange) noexcept;
+  bool give_to_worker(const std::shared_ptr<Exchange>& exchange) noexcept;
+  void refuse(const std::shared_ptr<Exchange>& exchange, RefusalReason reason, std::string_view sentence) noexcept;
+  void serve_on_worker(const std::shared_ptr<Exchange>& exchange) noexcept;
 
   const Parts parts_;
   std::unique_ptr<HttplibBridge> bridge_;

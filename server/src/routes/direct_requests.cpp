@@ -184,14 +184,14 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
   /// Returns false if a worker must answer.
   bool read(bool is_for_worker) { return direct_.read(*exchange_, exchange_->input, request_, is_for_worker); }
 
-  /// Returns false if there is nothing to publish: the response is complete.
-  bool plan() {
+  /// Returns false if there is nothing to publish: finish() completes the response.
+  bool plan() noexcept {
     try {
-      return direct_.routes_.plan(request_, response_, body_of(*exchange_, exchange_->input), plan_) && hold();
+      is_planned_ = direct_.routes_.plan(request_, response_, body_of(*exchange_, exchange_->input), plan_) && hold();
     } catch (...) {
-      direct_.fail(request_, response_, std::current_exception());
-      return false;
+      publish_failed(std::current_exception());
     }
+    return is_planned_;
   }
 
   std::span<const Publication> publications() const override { return plan_.publications; }
@@ -209,30 +209,19 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
   void finish() override {
     try {
       if (failure_ != nullptr) std::rethrow_exception(failure_);
-      direct_.routes_.answer(request_, response_, plan_, results_);
+      if (is_planned_) direct_.routes_.answer(request_, response_, plan_, results_);
     } catch (...) {
       direct_.fail(request_, response_, std::current_exception());
     }
-    answer();
-  }
-
-  /// Completes the exchange with the response, which needs no commit, on the loop.
-  static void answer_later(std::unique_ptr<LatePublish> late) {
-    ConnectionLoop& loop = late->loop();
-    loop.defer([late = std::shared_ptr<LatePublish>(std::move(late))] { late->answer(); });
-  }
-
-  ConnectionLoop& loop() const { return exchange_->loop; }
-
- private:
-  // Completes the exchange with the response.
-  void answer() {
     static_cast<void>(exchange_->share.resize(exchange_->input.size()));  // less always fits
     exchange_->consumed = exchange_->head.bytes + static_cast<std::size_t>(exchange_->head.content_length);
     direct_.write(response_, *exchange_);
     exchange_->connection.finish(*exchange_);
   }
 
+  LoopCommits& commits() const { return exchange_->loop.commits(); }
+
+ private:
   // Many small events take many times the bytes of their request while they wait.
   bool hold() {
     if (exchange_->share.resize(exchange_->input.size() + plan_.bytes())) return true;
@@ -246,6 +235,7 @@ class DirectRequests::LatePublish final : public CommitQueue::Job {
   httplib::Request request_;
   httplib::Response response_;
   PublishPlan plan_;
+  bool is_planned_ = false;
   std::vector<Published> results_;
   std::exception_ptr failure_;
 };
@@ -257,24 +247,24 @@ bool DirectRequests::needs_worker(std::string_view body) const {
 bool DirectRequests::publish_later(const std::shared_ptr<Exchange>& exchange) const {
   if (!waits_for_store_ || exchange->is_upload()) return false;
   const bool is_for_worker = needs_worker(body_of(*exchange, exchange->input));
-  auto late = std::make_unique<LatePublish>(*this, exchange);
-  if (!late->read(is_for_worker)) return false;
-  if (is_for_worker) return plan_on_worker(std::move(late));
-  if (late->plan()) return exchange->loop.commits().add(std::move(late));
+  CommitQueue::Jobs one;
+  one.push_back(std::make_unique<LatePublish>(*this, exchange));
+  auto& late = static_cast<LatePublish&>(*one.front());
+  if (!late.read(is_for_worker)) return false;
+  if (is_for_worker) return plan_on_worker(late, one);
+  if (late.plan()) return late.commits().add(one);
   // Not here: the connection is still busy with passing the request on.
-  LatePublish::answer_later(std::move(late));
+  late.commits().take_back(one);
   return true;
 }
 
-// A task must be copyable, and a job is not.
-bool DirectRequests::plan_on_worker(std::unique_ptr<LatePublish> late) const {
-  return run_on_worker_([held = std::make_shared<std::unique_ptr<LatePublish>>(std::move(late))] {
-    std::unique_ptr<LatePublish>& one = *held;
-    if (!one->plan()) return LatePublish::answer_later(std::move(one));
-    ConnectionLoop& loop = one->loop();
-    std::unique_ptr<CommitQueue::Job> job = std::move(one);
+// On the worker nothing throws: an exception there would end the program. (A task must be copyable, and a job is not.)
+bool DirectRequests::plan_on_worker(LatePublish& late, CommitQueue::Jobs& one) const {
+  return run_on_worker_([&late, held = std::make_shared<CommitQueue::Jobs>(std::move(one))] {
+    LoopCommits& commits = late.commits();
+    if (!late.plan()) return commits.take_back(*held);
     // The queue stops only after the workers.
-    const bool is_added = loop.commits().add_at_once(job);
+    const bool is_added = commits.add_at_once(*held);
     assert(is_added);
     static_cast<void>(is_added);
   });

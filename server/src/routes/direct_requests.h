@@ -21,6 +21,7 @@
 
 #include "connection/exchange.h"
 #include "event_routes.h"
+#include "hub/commit_queue.h"
 #include "millrace/server/limits.h"
 #include "millrace/server/options.h"
 
@@ -66,7 +67,7 @@ class DirectRequests {
   bool takes(const Exchange& exchange, std::string_view method, std::string_view path) const;
   bool read(Exchange& exchange, std::string_view bytes, httplib::Request& request, bool is_for_worker = false) const;
   bool needs_worker(std::string_view body) const;
-  bool plan_on_worker(std::unique_ptr<LatePublish> late) const;
+  bool plan_on_worker(LatePublish& late, CommitQueue::Jobs& one) const;
   httplib::Response empty_response() const;
   void fail(const httplib::Request& request, httplib::Response& response, const std::exception_ptr& failure) const;
   void write(httplib::Response& response, Exchange& exchange) const;

@@ -30,6 +30,7 @@ void RightsReview::stop() {
   is_on_ = false;
 }
 
+// Where a task lacks memory, the program ends: a stream could stay open without its right.
 bool RightsReview::enqueue(std::function<void()> task) {
   const MutexLock lock(mutex_);
   return is_on_ && ports_.run_on_worker(std::move(task));
