@@ -144,16 +144,16 @@ std::vector<StreamSide*> ConnectionLoop::subscribed_streams() const {
   return streams;
 }
 
-// Runs `call` on the loop's thread, and returns what it does.
+// Runs `call` on the loop's thread. It owns what it uses, because the caller may have given up when the loop answers.
 template <typename Call>
-auto ConnectionLoop::ask(const Call& call) {
-  std::promise<decltype(call())> result;
-  loop_.defer([&] { result.set_value(call()); });
-  return result.get_future().get();
+auto ConnectionLoop::ask(Call call) {
+  const auto answer = std::make_shared<std::promise<decltype(call())>>();
+  loop_.defer([answer, call = std::move(call)] { answer->set_value(call()); });
+  return answer->get_future();
 }
 
-std::size_t ConnectionLoop::disconnect(std::string_view client) {
-  return ask([&] {
+std::future<std::size_t> ConnectionLoop::disconnect(std::string client) {
+  return ask([this, client = std::move(client)] {
     std::size_t cut = 0;
     for (StreamSide* stream : subscribed_streams()) {
       if (!stream->is_client(client)) continue;
@@ -165,8 +165,8 @@ std::size_t ConnectionLoop::disconnect(std::string_view client) {
   });
 }
 
-std::size_t ConnectionLoop::disconnect(const StreamSelection& selection, const Farewell& farewell) {
-  return ask([&] {
+std::future<std::size_t> ConnectionLoop::disconnect(StreamSelection selection, Farewell farewell) {
+  return ask([this, selection = std::move(selection), farewell] {
     std::size_t ended = 0;
     for (StreamSide* stream : subscribed_streams()) {
       if (!stream->is_selected(selection)) continue;
@@ -182,22 +182,22 @@ std::size_t ConnectionLoop::disconnect(const StreamSelection& selection, const F
   });
 }
 
-std::optional<NamedStream> ConnectionLoop::named_stream(const StreamName& name, std::uint64_t opening) {
-  return ask([&] {
+std::future<std::optional<NamedStream>> ConnectionLoop::named_stream(StreamName name, std::uint64_t opening) {
+  return ask([this, name = std::move(name), opening] {
     const auto found = names().find(name, opening);
     return found && found->loop == this ? std::optional(found->stream->named()) : std::nullopt;
   });
 }
 
-bool ConnectionLoop::change_topics(const TopicChange& change) {
-  return ask([&] {
+std::future<bool> ConnectionLoop::change_topics(TopicChange change) {
+  return ask([this, change = std::move(change)] {
     const auto newest = names().newest(change.name);
     return newest && newest->loop == this && newest->stream->change_topics(change);
   });
 }
 
-std::vector<StreamRightPtr> ConnectionLoop::open_rights() {
-  return ask([&] {
+std::future<std::vector<StreamRightPtr>> ConnectionLoop::open_rights() {
+  return ask([this] {
     std::vector<StreamRightPtr> rights;
     for (const StreamSide* stream : subscribed_streams()) {
       if (StreamRightPtr right = stream->right()) rights.push_back(std::move(right));
@@ -206,23 +206,20 @@ std::vector<StreamRightPtr> ConnectionLoop::open_rights() {
   });
 }
 
-std::vector<SubscriptionInfo> ConnectionLoop::subscriptions() {
-  return ask([&] {
+std::future<std::vector<SubscriptionInfo>> ConnectionLoop::subscriptions() {
+  return ask([this] {
     std::vector<SubscriptionInfo> infos;
     for (const StreamSide* stream : subscribed_streams()) infos.push_back(stream->info());
     return infos;
   });
 }
 
-// The caller may have given up when the loop answers.
 std::future<std::size_t> ConnectionLoop::catching_up() {
-  const auto answer = std::make_shared<std::promise<std::size_t>>();
-  loop_.defer([this, answer] {
+  return ask([this] {
     std::size_t count = 0;
     subscribers_.for_each([&](const Subscriber& subscriber) { count += subscriber.is_live() ? 0 : 1; });
-    answer->set_value(count);
+    return count;
   });
-  return answer->get_future();
 }
 
 void ConnectionLoop::drain(Duration window) {

@@ -167,25 +167,28 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   /// Why it does not use io_uring although requested; empty if it does.
   const std::string& why_no_io_uring() const { return why_no_io_uring_; }
 
-  /// Cuts the subscribers with this name; returns their number. Waits for the loop, so not on the loop's own thread.
-  std::size_t disconnect(std::string_view client);
+  // These do not wait: the result is there once the loop has answered. It does what it was asked also if the caller no
+  // longer waits.
 
-  /// Ends the selected subscribers; returns their number. Likewise.
-  std::size_t disconnect(const StreamSelection& selection, const Farewell& farewell);
+  /// Cuts the subscribers with this name. The result is their number.
+  std::future<std::size_t> disconnect(std::string client);
 
-  /// The stream of this opening whose client may change its topics; nothing if it has ended. Likewise.
-  std::optional<NamedStream> named_stream(const StreamName& name, std::uint64_t opening);
+  /// Ends the selected subscribers. The result is their number.
+  std::future<std::size_t> disconnect(StreamSelection selection, Farewell farewell);
 
-  /// Gives the stream other topics; false if it is not here, or not as it was. Likewise.
-  bool change_topics(const TopicChange& change);
+  /// The stream of this opening whose client may change its topics; nothing if it has ended.
+  std::future<std::optional<NamedStream>> named_stream(StreamName name, std::uint64_t opening);
 
-  /// The rights of its open streams that have one. Likewise.
-  std::vector<StreamRightPtr> open_rights();
+  /// Gives the stream other topics; false if it is not here, or not as it was.
+  std::future<bool> change_topics(TopicChange change);
 
-  /// The subscriptions on this loop. Likewise.
-  std::vector<SubscriptionInfo> subscriptions();
+  /// The rights of its open streams that have one.
+  std::future<std::vector<StreamRightPtr>> open_rights();
 
-  /// The number of subscriptions that are catching up, once the loop has answered. Does not wait.
+  /// The subscriptions on this loop.
+  std::future<std::vector<SubscriptionInfo>> subscriptions();
+
+  /// The number of subscriptions that are catching up.
   std::future<std::size_t> catching_up();
 
   /// Ends all present and future subscriptions, each with a reconnection time from the usual one to that plus `window`.
@@ -273,7 +276,7 @@ class ConnectionLoop final : private Feed::Sink, private Presence::Sink, private
   };
 
   template <typename Call>
-  auto ask(const Call& call);
+  auto ask(Call call);
   void post(const FramePtr& frame) override;
   void post_group(std::span<const FramePtr> frames) override;
   Connection& add(int socket, Quota::Share share);

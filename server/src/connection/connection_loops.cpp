@@ -3,6 +3,7 @@
 #include <iterator>
 #include <stdexcept>
 #include <string>
+#include <type_traits>
 #include <utility>
 
 #include "millrace/core/topic.h"
@@ -21,56 +22,71 @@ void ConnectionLoops::stop() {
   loops.swap(loops_);
 }
 
-std::size_t ConnectionLoops::disconnect(std::string_view client) {
-  std::size_t cut = 0;
-  for_each([&](ConnectionLoop& loop) { cut += loop.disconnect(client); });
-  return cut;
+// The answers of all loops. The caller waits for them without the lock, which others need who ask a loop that answers.
+template <typename Ask>
+auto ConnectionLoops::ask_all(const Ask& ask) const {
+  std::vector<std::invoke_result_t<Ask, ConnectionLoop&>> answers;
+  for_each([&](ConnectionLoop& loop) { answers.push_back(ask(loop)); });
+  return answers;
 }
 
-std::size_t ConnectionLoops::disconnect(const StreamSelection& selection, const Farewell& farewell) {
-  if (!selection.user && !selection.client && !selection.topic.topic()) return 0;
-  std::size_t ended = 0;
-  for_each([&](ConnectionLoop& loop) { ended += loop.disconnect(selection, farewell); });
-  return ended;
-}
-
-std::vector<StreamRightPtr> ConnectionLoops::open_rights() {
-  std::vector<StreamRightPtr> all;
-  for_each([&](ConnectionLoop& loop) {
-    std::vector<StreamRightPtr> some = loop.open_rights();
-    std::move(some.begin(), some.end(), std::back_inserter(all));
-  });
-  return all;
-}
-
-std::optional<NamedStream> ConnectionLoops::named_stream(const StreamName& name) const {
-  std::optional<NamedStream> stream;
-  ask_owner(name, [&](ConnectionLoop& loop, std::uint64_t opening) { stream = loop.named_stream(name, opening); });
-  return stream;
-}
-
-bool ConnectionLoops::change_topics(const TopicChange& change) const {
-  bool has_changed = false;
-  ask_owner(change.name, [&](ConnectionLoop& loop, std::uint64_t) { has_changed = loop.change_topics(change); });
-  return has_changed;
-}
-
-// Waits for the loop of the newest stream with this name, and for no other.
-template <typename Call>
-void ConnectionLoops::ask_owner(const StreamName& name, const Call& call) const {
+// The answer of the loop of the newest stream with this name; of no loop if there is none.
+template <typename Ask>
+auto ConnectionLoops::ask_owner(const StreamName& name, const Ask& ask) const {
+  std::vector<std::invoke_result_t<Ask, ConnectionLoop&, std::uint64_t>> answers;
   visit([&](const auto& loops) {
     if (loops.empty()) return;
     const auto newest = loops.front()->names().newest(name);
-    if (newest) call(*newest->loop, newest->opening);
+    if (newest) answers.push_back(ask(*newest->loop, newest->opening));
   });
+  return answers;
 }
 
-std::vector<SubscriptionInfo> ConnectionLoops::subscriptions() const {
-  std::vector<SubscriptionInfo> all;
-  for_each([&](ConnectionLoop& loop) {
-    std::vector<SubscriptionInfo> some = loop.subscriptions();
+Answered<std::size_t> ConnectionLoops::disconnect(std::string_view client) const {
+  Answered<std::size_t> cut;
+  cut.silent_loops = take_answers(ask_all([&](ConnectionLoop& loop) { return loop.disconnect(std::string(client)); }),
+                                  [&](std::size_t count) { cut.result += count; });
+  return cut;
+}
+
+Answered<std::size_t> ConnectionLoops::disconnect(const StreamSelection& selection, const Farewell& farewell) const {
+  Answered<std::size_t> ended;
+  if (!selection.user && !selection.client && !selection.topic.topic()) return ended;
+  ended.silent_loops = take_answers(ask_all([&](ConnectionLoop& loop) { return loop.disconnect(selection, farewell); }),
+                                    [&](std::size_t count) { ended.result += count; });
+  return ended;
+}
+
+std::vector<StreamRightPtr> ConnectionLoops::open_rights() const {
+  std::vector<StreamRightPtr> all;
+  for (auto& answer : ask_all([](ConnectionLoop& loop) { return loop.open_rights(); })) {
+    std::vector<StreamRightPtr> some = answer.get();
     std::move(some.begin(), some.end(), std::back_inserter(all));
-  });
+  }
+  return all;
+}
+
+Answered<std::optional<NamedStream>> ConnectionLoops::named_stream(const StreamName& name) const {
+  Answered<std::optional<NamedStream>> found;
+  found.silent_loops = take_answers(
+      ask_owner(name, [&](ConnectionLoop& loop, std::uint64_t opening) { return loop.named_stream(name, opening); }),
+      [&](std::optional<NamedStream> stream) { found.result = std::move(stream); });
+  return found;
+}
+
+Answered<bool> ConnectionLoops::change_topics(const TopicChange& change) const {
+  Answered<bool> has_changed;
+  has_changed.silent_loops = take_answers(
+      ask_owner(change.name, [&](ConnectionLoop& loop, std::uint64_t) { return loop.change_topics(change); }),
+      [&](bool changed) { has_changed.result = changed; });
+  return has_changed;
+}
+
+Answered<std::vector<SubscriptionInfo>> ConnectionLoops::subscriptions() const {
+  Answered<std::vector<SubscriptionInfo>> all;
+  all.silent_loops = take_answers(
+      ask_all([](ConnectionLoop& loop) { return loop.subscriptions(); }),
+      [&](std::vector<SubscriptionInfo> some) { std::move(some.begin(), some.end(), std::back_inserter(all.result)); });
   return all;
 }
 

@@ -1,5 +1,5 @@
-// ConnectionLoops: the event loops of a listening server. Most calls wait for each loop, so unless stated otherwise
-// they must not run on a loop's thread; any other thread may call them.
+// ConnectionLoops: the event loops of a listening server. Most calls wait for each loop, for kLoopPatience at most, so
+// unless stated otherwise they must not run on a loop's thread; any other thread may call them.
 #pragma once
 
 #include <cstddef>
@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "connection_loop.h"
+#include "loop_answers.h"
 #include "millrace/server/sending_ways.h"
 #include "millrace/server/subscription.h"
 #include "mutex.h"
@@ -28,13 +29,14 @@ class ConnectionLoops {
   const std::vector<std::unique_ptr<ConnectionLoop>>& all() const { return loops_; }
 
   /// Like the calls of ConnectionLoop, for all loops.
-  std::size_t disconnect(std::string_view client);
+  Answered<std::size_t> disconnect(std::string_view client) const;
   /// An empty selection ends no stream.
-  std::size_t disconnect(const StreamSelection& selection, const Farewell& farewell);
-  std::vector<StreamRightPtr> open_rights();
-  std::optional<NamedStream> named_stream(const StreamName& name) const;
-  bool change_topics(const TopicChange& change) const;
-  std::vector<SubscriptionInfo> subscriptions() const;
+  Answered<std::size_t> disconnect(const StreamSelection& selection, const Farewell& farewell) const;
+  /// Waits for as long as it takes: no right may be missing.
+  std::vector<StreamRightPtr> open_rights() const;
+  Answered<std::optional<NamedStream>> named_stream(const StreamName& name) const;
+  Answered<bool> change_topics(const TopicChange& change) const;
+  Answered<std::vector<SubscriptionInfo>> subscriptions() const;
   /// Does not wait.
   void drain(Duration window);
 
@@ -59,8 +61,10 @@ class ConnectionLoops {
     });
   }
 
-  template <typename Call>
-  void ask_owner(const StreamName& name, const Call& call) const;
+  template <typename Ask>
+  auto ask_all(const Ask& ask) const;
+  template <typename Ask>
+  auto ask_owner(const StreamName& name, const Ask& ask) const;
 
   mutable Mutex mutex_;
   std::vector<std::unique_ptr<ConnectionLoop>> loops_;  // changed under mutex_, while no loop accepts

@@ -317,14 +317,8 @@ void ask(const std::vector<std::unique_ptr<ConnectionLoop>>& loops, MetricsSnaps
   std::vector<std::future<std::size_t>> answers;
   answers.reserve(loops.size());
   for (const auto& loop : loops) answers.push_back(loop->catching_up());
-  const auto patience_ends = std::chrono::steady_clock::now() + kLoopPatience;
-  for (auto& answer : answers) {
-    if (answer.wait_until(patience_ends) == std::future_status::ready) {
-      snapshot.catching_up += answer.get();
-    } else {
-      ++snapshot.silent_loops;
-    }
-  }
+  snapshot.silent_loops =
+      take_answers(std::move(answers), [&](std::size_t catching_up) { snapshot.catching_up += catching_up; });
 }
 
 }  // namespace

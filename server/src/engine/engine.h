@@ -45,9 +45,6 @@
 
 namespace millrace {
 
-/// How long metrics() waits for the event loops.
-inline constexpr std::chrono::seconds kLoopPatience{3};
-
 class Engine {
  public:
   Engine(httplib::Server& server, const ServerOptions& options) : Engine(server, options, nullptr) {}

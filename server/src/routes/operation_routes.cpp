@@ -6,6 +6,7 @@
 
 #include "http/error_response.h"
 #include "httplib/refusal.h"
+#include "silent_loops.h"
 #include "small_body.h"
 #include "stream_selection.h"
 
@@ -36,9 +37,14 @@ void tell_ready(const Ports& ports, const Request& request, Response& response) 
   response.set_content("ready\ndurability: " + std::string(name_of(ports.hub.durability())) + "\n", "text/plain");
 }
 
-void list_subscriptions(const Ports& ports, Response& response) {
+void list_subscriptions(const Ports& ports, const Request& request, Response& response) {
+  const auto open = ports.subscriptions();
+  if (open.silent_loops > 0) {
+    return refuse_silence(request, response, open.silent_loops,
+                          "its streams would be missing from the list; try again, or restart the server");
+  }
   nlohmann::json list = nlohmann::json::array();
-  for (const SubscriptionInfo& info : ports.subscriptions()) {
+  for (const SubscriptionInfo& info : open.result) {
     list.push_back({{"topics", info.topics},
                     {"client", info.client},
                     {"user", info.user},
@@ -54,9 +60,15 @@ void disconnect(const Ports& ports, const Request& request, Response& response,
   const auto body = read_small_body(request, response, read_content, kMaxDisconnectBytes);
   if (!body) return;
   std::string error;
-  const auto ended = parse_stream_selection(*body, error);
-  if (!ended) return refuse(request, response, 400, RefusalReason::kInvalid, error);
-  answer(response, {{"disconnected", ports.disconnect(ended->selection, ended->farewell)}});
+  const auto asked = parse_stream_selection(*body, error);
+  if (!asked) return refuse(request, response, 400, RefusalReason::kInvalid, error);
+  const auto ended = ports.disconnect(asked->selection, asked->farewell);
+  if (ended.silent_loops > 0) {
+    return refuse_silence(request, response, ended.silent_loops,
+                          "the others have ended " + std::to_string(ended.result) +
+                              " streams, and the rest end when it goes on, or when you restart the server");
+  }
+  answer(response, {{"disconnected", ended.result}});
 }
 
 }  // namespace
@@ -85,9 +97,10 @@ void OperationRoutes::add_to(GuardedRoutes& routes, const Ports& ports) {
                 const MetricsFormat& format = ports.metrics_format->accepted_by(request.get_header_value("Accept"));
                 response.set_content(format.text(ports.metrics()), format.content_type());
               }});
-  routes.add({.method = "GET", .path = "/subscriptions", .handler = [ports](const Request&, Response& response) {
-                list_subscriptions(ports, response);
-              }});
+  routes.add(
+      {.method = "GET", .path = "/subscriptions", .handler = [ports](const Request& request, Response& response) {
+         list_subscriptions(ports, request, response);
+       }});
   routes.add(
       {.method = "POST",
        .path = "/subscriptions/disconnect",

@@ -6,6 +6,7 @@
 #include <memory>
 #include <vector>
 
+#include "connection/loop_answers.h"
 #include "guarded_routes.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/hub.h"
@@ -27,8 +28,8 @@ class OperationRoutes {
     std::function<bool()> is_draining;
     std::function<std::vector<Metric>()> metrics;
     std::shared_ptr<const MetricsFormat> metrics_format;  ///< null: `/metrics` answers 501
-    std::function<std::vector<SubscriptionInfo>()> subscriptions;
-    std::function<std::size_t(const StreamSelection&, const Farewell&)> disconnect;
+    std::function<Answered<std::vector<SubscriptionInfo>>()> subscriptions;
+    std::function<Answered<std::size_t>(const StreamSelection&, const Farewell&)> disconnect;
   };
 
   static void add_to(GuardedRoutes& routes, const Ports& ports);

@@ -9,6 +9,7 @@
 #include "millrace/core/limits.h"
 #include "millrace/core/protocol.h"
 #include "parse_json.h"
+#include "silent_loops.h"
 #include "small_body.h"
 #include "subscribe_plan.h"
 
@@ -133,7 +134,12 @@ TopicChanges::Outcome TopicChanges::change(const httplib::Request& request, http
   const auto no_such_stream = [&] {
     return refused(404, RefusalReason::kInvalid, "client: no open stream of yours has this name; subscribe again");
   };
-  const auto stream = ports_.find(name);
+  const auto silent = [&](const std::string& consequence) {
+    refuse_silence(request, response, 1, consequence);
+    return Outcome::kRefused;
+  };
+  const auto [stream, silent_when_asked] = ports_.find(name);
+  if (silent_when_asked > 0) return silent("the stream's topics stay as they are; try again");
   if (!stream) return no_such_stream();
   const auto topics = topics_with(*stream->filter, asked);
   std::shared_ptr<const TopicFilter> filter;
@@ -147,13 +153,14 @@ TopicChanges::Outcome TopicChanges::change(const httplib::Request& request, http
   const auto decision = admission_.allow(request, response, Authorizer::Action::kSubscribe, patterns_of(topics));
   if (!decision) return Outcome::kRefused;
   if (decision->user() != name.user) return no_such_stream();
-  const bool has_changed = ports_.change({.name = name,
-                                          .opening = stream->opening,
-                                          .from = stream->filter,
-                                          .to = filter,
-                                          .with_state = with_state(asked),
-                                          .asked_in = round,
-                                          .until = decision->until()});
+  const auto [has_changed, silent_then] = ports_.change({.name = name,
+                                                         .opening = stream->opening,
+                                                         .from = stream->filter,
+                                                         .to = filter,
+                                                         .with_state = with_state(asked),
+                                                         .asked_in = round,
+                                                         .until = decision->until()});
+  if (silent_then > 0) return silent("the stream's topics change when it goes on; try again to be sure");
   if (!has_changed) return Outcome::kMeanwhile;
   response.set_content(json{{"topics", topics}}.dump(), "application/json");
   return Outcome::kChanged;

@@ -12,6 +12,7 @@
 #include <utility>
 
 #include "admission.h"
+#include "connection/loop_answers.h"
 #include "connection/topic_change.h"
 #include "millrace/core/limits.h"
 #include "millrace/server/limits.h"
@@ -44,8 +45,8 @@ std::optional<AskedTopics> parse_topic_change(std::string_view body, std::string
 class TopicChanges {
  public:
   struct Ports {
-    std::function<std::optional<NamedStream>(const StreamName& name)> find;
-    std::function<bool(const TopicChange&)> change;
+    std::function<Answered<std::optional<NamedStream>>(const StreamName& name)> find;
+    std::function<Answered<bool>(const TopicChange&)> change;
   };
 
   /// All must outlive it.

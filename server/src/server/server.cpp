@@ -285,11 +285,11 @@ void Server::drain(Duration window) {
 }
 
 std::vector<SubscriptionInfo> Server::subscriptions() const {
-  return engine_->loops().subscriptions();
+  return engine_->loops().subscriptions().result;
 }
 
 std::size_t Server::disconnect(std::string_view client) {
-  return engine_->loops().disconnect(client);
+  return engine_->loops().disconnect(client).result;
 }
 
 std::size_t Server::disconnect(const StreamSelection& selection, const Farewell& farewell) {
@@ -300,7 +300,7 @@ std::size_t Server::disconnect(const StreamSelection& selection, const Farewell&
     throw std::invalid_argument(
         "retry: has no effect with for_good, which keeps clients from reconnecting; leave out one of them");
   }
-  return engine_->loops().disconnect(selection, farewell);
+  return engine_->loops().disconnect(selection, farewell).result;
 }
 
 std::size_t Server::open_streams() const {

@@ -29,6 +29,7 @@ enum class RefusalReason : std::uint8_t {
   kDraining,
   kStore,
   kNotBuilt,
+  kLoops,
   // Requests to events routes.
   kUnauthenticated,
   kForbidden,
@@ -67,7 +68,7 @@ inline constexpr Refusal kRefusals[] = {
     {429, RefusalReason::kUserStreams},     {429, RefusalReason::kPublishRate},
     {400, RefusalReason::kInvalid},         {413, RefusalReason::kBodyTooLarge},
     {415, RefusalReason::kContentEncoding}, {507, RefusalReason::kRetention},
-    {409, RefusalReason::kIdInUse},
+    {409, RefusalReason::kIdInUse},         {503, RefusalReason::kLoops},
 };
 
 /// The label of the metric.
@@ -115,6 +116,8 @@ constexpr std::string_view name_of(RefusalReason reason) {  // NOLINT(readabilit
       return "store";
     case RefusalReason::kNotBuilt:
       return "not_built";
+    case RefusalReason::kLoops:
+      return "loops";
     case RefusalReason::kUnauthenticated:
       return "unauthenticated";
     case RefusalReason::kForbidden:

@@ -113,14 +113,15 @@ class Server : public httplib::Server {
   void allow_body(const httplib::Request& request, std::uint64_t max_bytes);
 
   /// Cuts the event streams with this `client` name without ending them, so that their clients resume. Returns the
-  /// number of streams.
+  /// number of streams. Waits 3 seconds at most: an event loop that is stuck cuts its streams when it goes on, and they
+  /// are not counted.
   std::size_t disconnect(std::string_view client);
 
   /// Ends the selected event streams in order, each with a random reconnection time from the usual one to twice that.
   /// The clients reconnect, and the server then checks their rights. `farewell` makes them reconnect later, or never. A
   /// client that does not read is cut; with `for_good`, it gets the farewell when it reads again. Returns the
-  /// number of streams. Must not be called in a callback of an EventStream. Throws std::invalid_argument if the time is
-  /// out of range, or combined with `for_good`.
+  /// number of streams, like the function above. Must not be called in a callback of an EventStream. Throws
+  /// std::invalid_argument if the time is out of range, or combined with `for_good`.
   ///
   ///   server.disconnect({.user = "ada"});                      // reconnects in a moment
   ///   server.disconnect({.client = "tv-7"}, {.retry = 60s});   // in one or two minutes
@@ -132,7 +133,8 @@ class Server : public httplib::Server {
   /// serves other requests until stop(). Throws std::invalid_argument if `window` is negative.
   void drain(Duration window);
 
-  /// The event streams on the hub, in any order.
+  /// The event streams on the hub, in any order. Waits 3 seconds at most: without those of an event loop that is stuck.
+  /// metrics() counts such loops in `millrace_silent_loops`.
   std::vector<SubscriptionInfo> subscriptions() const;
 
   /// Like the functions of httplib::Server that these hide; they also run the event loops. `new_task_queue` creates the
