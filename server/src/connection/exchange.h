@@ -58,9 +58,7 @@ struct Exchange {
   BodyFailure body_failure = BodyFailure::kNone;    ///< why reading the body failed
   std::exception_ptr failure = nullptr;  ///< thrown where cpp-httplib catches nothing, for example in a logger
   bool taken = false;                    ///< the response is an event stream: the connection belongs to the loop again
-  bool is_broken_off =
-      false;  ///< how much of the response was sent is unknown, or there is none: the connection closes
-
+  bool is_broken_off = false;            ///< the response is not whole, or how much of it was sent is unknown
   std::shared_ptr<Exchange> next_returned = nullptr;  ///< of ReturnedExchanges
 };
 
