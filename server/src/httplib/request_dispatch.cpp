@@ -48,7 +48,8 @@ void RequestDispatch::dispatch(const std::shared_ptr<Exchange>& exchange) {
 void RequestDispatch::serve(std::shared_ptr<Exchange> exchange) noexcept {
   while (exchange != nullptr && !give_to_worker(exchange)) {
     const bool is_upload = exchange->is_upload();
-    exchange->loop.give_back(std::move(exchange));
+    ConnectionLoop& loop = exchange->loop;
+    loop.give_back(std::move(exchange));
     exchange = is_upload ? parts_.uploads.leave() : nullptr;
   }
 }
