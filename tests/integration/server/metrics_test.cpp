@@ -2,7 +2,6 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
-#include <latch>
 #include <limits>
 #include <memory>
 #include <sstream>
@@ -11,11 +10,11 @@
 #include <vector>
 
 #include "any_httplib.h"
-#include "millrace/server/authorizer.h"
 #include "millrace/server/metrics/prometheus.h"
 #include "raw_client.h"
 #include "running_server.h"
 #include "stream_client.h"
+#include "stuck_authorizer.h"
 
 namespace millrace::test {
 namespace {
@@ -188,20 +187,6 @@ TEST(Metrics, NameTheBuildTheProcessAndEveryRefusalFromTheStart) {
   }
 }
 
-// Blocks the event loop that asks it, which an authorizer must not do.
-class StuckAuthorizer final : public Authorizer {
- public:
-  Decision decide(const httplib::Request&, Action, const TopicPatterns&) const override {
-    is_asked.count_down();
-    may_go.wait();
-    return Decision::allow();
-  }
-  bool may_block() const override { return false; }
-
-  mutable std::latch is_asked{1};
-  mutable std::latch may_go{1};
-};
-
 double value_of(const std::vector<Metric>& metrics, const std::string& name) {
   const auto found = std::find_if(metrics.begin(), metrics.end(), [&](const Metric& one) { return one.name == name; });
   return found == metrics.end() ? -1 : found->samples.at(0).value;
@@ -212,7 +197,7 @@ TEST(Metrics, AreThereWhileAnEventLoopIsStuck) {
   RunningServer server({.threads = {.loops = 1}, .authorizer = authorizer}, with_routes);
   EXPECT_EQ(value_of(server->metrics(), "millrace_silent_loops"), 0);
   const RawClient client(server.port());
-  client.send(get("/events?topic=a"));
+  client.send(get("/events?topic=stuck"));
   authorizer->is_asked.wait();
   EXPECT_EQ(value_of(server->metrics(), "millrace_silent_loops"), 1);
   authorizer->may_go.count_down();

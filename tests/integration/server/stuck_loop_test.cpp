@@ -1,34 +1,16 @@
 // What operators see and do while an event loop is stuck.
 #include <gtest/gtest.h>
 
-#include <latch>
 #include <memory>
 #include <string>
 
 #include "eventually.h"
-#include "millrace/server/authorizer.h"
 #include "raw_client.h"
 #include "running_server.h"
+#include "stuck_authorizer.h"
 
 namespace millrace::test {
 namespace {
-
-// Blocks the event loop that asks it about the topic `stuck`, which an authorizer must not do.
-class StuckAuthorizer final : public Authorizer {
- public:
-  Decision decide(const httplib::Request&, Action action, const TopicPatterns& topics) const override {
-    const bool is_stuck = action == Action::kSubscribe && topics.begin()->text() == "stuck";
-    if (is_stuck) {
-      is_asked.count_down();
-      may_go.wait();
-    }
-    return Decision::allow();
-  }
-  bool may_block() const override { return false; }
-
-  mutable std::latch is_asked{1};
-  mutable std::latch may_go{1};
-};
 
 class StuckLoop : public ::testing::Test {
  protected:
