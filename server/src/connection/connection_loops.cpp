@@ -30,7 +30,7 @@ auto ConnectionLoops::ask_all(const Ask& ask) const {
   return answers;
 }
 
-// The answer of the loop of the newest stream with this name; of no loop if there is none.
+// Asks the loop that has the newest stream with this name. Returns one answer, or none if no stream has the name.
 template <typename Ask>
 auto ConnectionLoops::ask_owner(const StreamName& name, const Ask& ask) const {
   std::vector<std::invoke_result_t<Ask, ConnectionLoop&, std::uint64_t>> answers;

@@ -13,7 +13,7 @@ class ReturnedExchanges {
  public:
   explicit ReturnedExchanges(EventLoop& loop) : loop_(loop) {}
 
-  /// Any thread. Takes no memory: without it, too, a client gets its answer, or learns that there is none.
+  /// Any thread. Allocates nothing: a client gets its answer, or the end of its connection, also without memory.
   void add(std::shared_ptr<Exchange> exchange) noexcept;
 
   /// Finishes them, in the order in which they came. The loop's thread.

@@ -23,7 +23,7 @@ class LoneLoop {
  public:
   using ServeHere = std::function<bool(Exchange&, std::string_view request)>;
 
-  /// Requests that `serve_here` does not answer go to `dispatch`; with null for either, there are none.
+  /// Requests that `serve_here` does not answer go to `dispatch`; null for either means that it has no requests.
   explicit LoneLoop(ConnectionLoop::Dispatch dispatch, ServeHere serve_here = nullptr)
       : loop_(hub_, settings(std::move(serve_here)), counts_, std::move(dispatch),
               [](const std::function<void()>& task) { task(); }) {}
